@@ -1,0 +1,144 @@
+package protocol
+
+import (
+	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/mask"
+)
+
+// A CloseFrame is the body of a Close frame that went one way.
+type CloseFrame struct {
+	Code   frame.StatusCode
+	Reason string
+}
+
+// MaxControlFrame is the size of the largest control frame that [Sender.AppendControl] appends.
+const MaxControlFrame = 2 + 4 + frame.MaxControlPayload
+
+// A Sender decides what one side may send, and holds the control frames that are due: at most one Pong and one Close. The zero
+// value is the Sender of an open server-side connection; see [NewSender]. Calls must not overlap.
+type Sender struct {
+	role     Role
+	state    State
+	closeDue bool
+	pongDue  bool
+	first    bool // we sent the first Close
+	pongLen  uint8
+	sent     *CloseFrame
+	received *CloseFrame
+	failure  error
+	pong     [frame.MaxControlPayload]byte
+}
+
+// NewSender returns the Sender of an open connection for the side role.
+func NewSender(role Role) Sender { return Sender{role: role} }
+
+// State returns how far the closing handshake has come.
+func (s *Sender) State() State { return s.state }
+
+// MaySendData reports whether a message may be begun.
+func (s *Sender) MaySendData() bool { return s.state.maySendData() }
+
+// Sent returns the Close frame that this side sent or is about to, nil if there is none.
+func (s *Sender) Sent() *CloseFrame { return s.sent }
+
+// Received returns the Close frame that came, nil if none did.
+func (s *Sender) Received() *CloseFrame { return s.received }
+
+// Began reports whether this side's Close frame was the first, which no rule that the peer broke had caused.
+func (s *Sender) Began() bool { return s.first }
+
+// Failure returns what [Sender.Fail] was called with, nil if the connection has not failed.
+func (s *Sender) Failure() error { return s.failure }
+
+// Handle does what an event of the peer's asks of this side. It does not retain the event's Payload.
+func (s *Sender) Handle(e Event) {
+	switch e.Kind {
+	case Ping:
+		// "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping frame(s), the endpoint MAY
+		// elect to send a Pong frame for only the most recently processed Ping frame." (RFC 6455, 5.5.3) So one slot is enough, whatever comes.
+		if s.state.mayPong() {
+			s.pongDue = true
+			s.pongLen = uint8(copy(s.pong[:], e.Payload))
+		}
+	case Close:
+		s.receiveClose(CloseFrame{e.Code, string(e.Payload)})
+	}
+}
+
+// receiveClose answers the peer's Close frame: "If an endpoint receives a Close frame and did not previously send a Close
+// frame, the endpoint MUST send a Close frame in response. (When sending a Close frame in response, the endpoint typically echos the status
+// code it received.)" (RFC 6455, 5.5.1)
+func (s *Sender) receiveClose(f CloseFrame) {
+	answer := s.state == Open
+	s.state = s.state.after(receiveClose)
+	s.received = &f
+	s.pongDue = false
+	if answer {
+		s.queueClose(CloseFrame{Code: f.Code})
+	}
+}
+
+// Close begins the closing handshake with code and reason, which frame.CheckClose has accepted. It reports whether it did: not if a Close
+// frame was sent or due before.
+func (s *Sender) Close(code frame.StatusCode, reason string) bool {
+	if s.state != Open {
+		return false
+	}
+	s.first = true
+	s.queueClose(CloseFrame{code, reason})
+	return true
+}
+
+func (s *Sender) queueClose(f CloseFrame) {
+	s.state = s.state.after(sendClose)
+	s.sent, s.closeDue = &f, true
+}
+
+// Fail fails the connection (RFC 6455, 7.1.7) because of err: a Close frame with code and reason is due, unless one was sent before.
+func (s *Sender) Fail(code frame.StatusCode, reason string, err error) {
+	open := s.state == Open
+	s.state = s.state.after(fail)
+	if s.state != Failed || s.failure != nil {
+		return
+	}
+	s.failure = err
+	s.pongDue = false
+	if open {
+		s.sent, s.closeDue = &CloseFrame{code, reason}, true
+	}
+}
+
+// ControlDue reports whether a control frame waits to be sent.
+func (s *Sender) ControlDue() bool { return s.pongDue || s.closeDue }
+
+// AppendControl appends to b the control frame that is due next, masked with key if this side is a client, and forgets it. A Pong leaves before a Close.
+// It appends nothing if none is due.
+func (s *Sender) AppendControl(b []byte, key mask.Key) []byte {
+	switch {
+	case s.pongDue:
+		s.pongDue = false
+		b = s.appendHeader(b, frame.OpcodePong, uint64(s.pongLen), key)
+		start := len(b)
+		b = append(b, s.pong[:s.pongLen]...)
+		s.mask(b[start:], key)
+	case s.closeDue:
+		s.closeDue = false
+		b = s.appendHeader(b, frame.OpcodeClose, uint64(frame.SizeClose(s.sent.Code, s.sent.Reason)), key)
+		start := len(b)
+		b = frame.AppendClose(b, s.sent.Code, s.sent.Reason)
+		s.mask(b[start:], key)
+	}
+	return b
+}
+
+func (s *Sender) appendHeader(b []byte, op frame.Opcode, size uint64, key mask.Key) []byte {
+	return frame.AppendHeader(b, frame.Header{
+		Fin: true, Opcode: op, Masked: s.role == Client, MaskingKey: key, PayloadLength: size,
+	})
+}
+
+func (s *Sender) mask(p []byte, key mask.Key) {
+	if s.role == Client {
+		mask.XOR(p, key)
+	}
+}
