@@ -161,6 +161,8 @@ func TestPeerFailures(t *testing.T) {
 			func(p *Peer) { p.WantFrame("S", text("hi")) }, []string{"got (ends)\nwant 68 69 (ends)"}},
 		{"other_fin", "01 00", nil,
 			func(p *Peer) { p.WantFrame("S", text("")) }, []string{"S\n got text (to be continued), 0 bytes\nwant text, 0 bytes"}},
+		{"other_RSV", "81 00", nil,
+			func(p *Peer) { p.WantFrame("S", Frame{Fin: true, RSV: RSV1, Opcode: Text}) }, []string{"S\n got text, 0 bytes\nwant text RSV1, 0 bytes"}},
 		{"other_opcode", "89 00", nil,
 			func(p *Peer) { p.WantPong("S", "") }, []string{"S\n got ping, 0 bytes\nwant pong, 0 bytes"}},
 		{"other_message_type", "82 00", nil,
