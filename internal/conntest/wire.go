@@ -355,9 +355,6 @@ func (w *Wire) blame(err error) error {
 // parse takes all complete frames from buf.
 func (w *Wire) parse() error {
 	for len(w.buf) > 0 {
-		if w.closed {
-			return w.blame(violates("5.5.1", "bytes after the Close frame"))
-		}
 		h, header, _, err := parseHeader(w.buf, w.allowRSV)
 		if err != nil {
 			return w.blame(err)
@@ -393,6 +390,9 @@ func (w *Wire) checkHeader(f Frame) error {
 		return violates("5.1", "a client MUST mask all frames that it sends")
 	case w.sender == Server && f.Masked:
 		return violates("5.1", "a server MUST NOT mask any frames that it sends")
+	case w.closed && f.Opcode != Ping && f.Opcode != Pong:
+		// Only data frames are forbidden behind a Close, and a second Close makes no sense; a ping must still be answered.
+		return violates("5.5.1", "%s after the Close frame", opcodeName(f.Opcode))
 	case f.Opcode == Continuation && w.partial == nil:
 		return violates("5.4", "continuation without a message to continue")
 	case (f.Opcode == Text || f.Opcode == Binary) && w.partial != nil:
