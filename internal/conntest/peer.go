@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,13 +72,14 @@ func (p *Peer) Wire() *Wire { return p.wire }
 // key if there is one that is not zero. Use [Peer.SendExactly] for a frame that breaks this rule.
 func (p *Peer) Send(frames ...Frame) {
 	p.t.Helper()
-	for i, f := range frames {
+	frames = slices.Clone(frames) // a test's table is not ours to mask
+	for i := range frames {
+		f := &frames[i]
 		if p.client {
 			f.Masked = true
 			for f.Key == [4]byte{} {
 				binary.BigEndian.PutUint32(f.Key[:], p.keys.Uint32())
 			}
-			frames[i] = f
 		}
 	}
 	p.SendExactly(frames...)

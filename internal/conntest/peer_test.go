@@ -62,6 +62,19 @@ func TestPeerSends(t *testing.T) {
 	}
 }
 
+func TestPeerSendLeavesItsArgumentsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := Pipe(1 << 10)
+		defer a.Close()
+		defer b.Close()
+		frames := []Frame{{Fin: true, Opcode: Text, Payload: []byte("a")}}
+		NewPeer(t, a, true).Send(frames...)
+		if frames[0].Masked || frames[0].Key != [4]byte{} {
+			t.Errorf("Send has masked the caller's frame: %+v", frames[0])
+		}
+	})
+}
+
 func TestPeerSendsExactly(t *testing.T) {
 	inBubble(t, func(t *testing.T, engine, c *PipeConn) {
 		p := NewPeer(t, c, true)
