@@ -1,0 +1,254 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/bufpool"
+	"github.com/hawser-go/hawser/internal/protocol"
+)
+
+// Close ends the connection with the closing handshake (RFC 6455, 7.1.2): it sends a Close frame with code and reason, waits for the
+// peer's, and closes the transport as RFC 6455, 7.1.1 says. One absolute deadline, [Config].CloseTimeout, covers it all.
+//
+// While a Messages loop runs, Close returns when the Close frame is sent: the loop goes on until the peer's comes, or finishes the
+// handshake when it is left. Otherwise Close itself reads, and discards messages; it returns when the connection has ended.
+//
+// It returns nil if the end was clean, also if it already was when Close was called, and else how the connection ended. A code or reason that must not be sent
+// (RFC 6455, 7.4; a reason has at most 123 bytes of UTF-8) is refused, and the connection stays open. StatusNoStatusRcvd
+// without a reason sends an empty Close frame.
+func (c *Conn) Close(code frame.StatusCode, reason string) error {
+	if err := frame.CheckClose(code, reason); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.err == nil && c.send.Close(code, reason) {
+		c.startCloseTimer()
+	}
+	c.mu.Unlock()
+	c.drainControl() // if it fails, the connection ends, and the result below says how
+	if c.looping.Load() {
+		if err := c.ended(); err != nil && !isClean(err) {
+			return err
+		}
+		return nil
+	}
+	select {
+	case c.readLock <- struct{}{}:
+		c.discardMessages()
+		<-c.readLock
+	case <-c.done:
+	}
+	<-c.done
+	if err := c.ended(); !isClean(err) {
+		return err
+	}
+	return nil
+}
+
+// CloseNow closes the transport at once, without a closing handshake. Every call that waits on the connection returns.
+func (c *Conn) CloseNow() error {
+	c.terminate(func(e *CloseError) { e.Local = e.Received == nil })
+	return c.release()
+}
+
+// Wait returns when the connection has ended and its transport is closed: nil if the end was clean, and else how it ended. If ctx ends before, Wait returns
+// its error.
+func (c *Conn) Wait(ctx context.Context) error {
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := c.ended(); !isClean(err) {
+		return err
+	}
+	return nil
+}
+
+// isClean reports whether err is a [*CloseError] of a clean end.
+func isClean(err error) bool {
+	e, ok := errors.AsType[*CloseError](err)
+	return ok && e.Clean()
+}
+
+// ended returns how the connection ended, nil if it has not.
+func (c *Conn) ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		return nil
+	}
+	return c.err
+}
+
+// closing reports whether this side has begun to close and the connection has not ended.
+func (c *Conn) closing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && c.send.State() != protocol.Open
+}
+
+// closeError returns how the connection ended, or what is known of it so far.
+func (c *Conn) closeError() *CloseError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	return c.snapshot()
+}
+
+// snapshot returns what is known of the end now. The caller has c.mu.
+func (c *Conn) snapshot() *CloseError {
+	return &CloseError{
+		Received: (*Close)(c.send.Received()),
+		Sent:     (*Close)(c.send.Sent()),
+		Local:    c.send.Began(),
+		Err:      c.send.Failure(),
+	}
+}
+
+// terminate sets how the connection ended, unless it has ended before, and returns it. The transport is not touched.
+func (c *Conn) terminate(set func(*CloseError)) *CloseError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		e := c.snapshot()
+		set(e)
+		c.err = e
+	}
+	return c.err
+}
+
+// abort ends the connection at once because of err.
+func (c *Conn) abort(err error) error {
+	e := c.terminate(func(e *CloseError) { e.Err = err })
+	c.release()
+	return e
+}
+
+// release closes the transport. It is the last that happens to a connection.
+func (c *Conn) release() error {
+	c.mu.Lock()
+	first := !c.released
+	c.released = true
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.mu.Unlock()
+	if !first {
+		return nil
+	}
+	err := c.transport.close()
+	close(c.done)
+	return err
+}
+
+// startCloseTimer starts the one deadline over the end of the connection, if it does not run yet. The caller has c.mu.
+func (c *Conn) startCloseTimer() {
+	if c.timer == nil && c.cfg.CloseTimeout > 0 && !c.released {
+		c.timer = time.AfterFunc(c.cfg.CloseTimeout, func() { c.abort(errCloseTimeout) })
+	}
+}
+
+// lost ends the connection because the transport's Read returned err. The caller has the read lock.
+func (c *Conn) lost(err error) error {
+	e := c.terminate(func(e *CloseError) {
+		switch {
+		case err != io.EOF:
+			e.Err = err
+		case c.in.insideMessage():
+			e.EOF = EOFInside
+		default:
+			e.EOF = EOFBoundary
+		}
+		if c.writeErr != nil && e.Err == nil {
+			e.Err = c.writeErr
+		}
+	})
+	c.release()
+	c.in.discard()
+	return e
+}
+
+// fail fails the connection because the peer broke a rule or a limit (RFC 6455, 7.1.7). The caller has the read lock.
+func (c *Conn) fail(err error) error {
+	code, reason := frame.StatusProtocolError, err.Error()
+	if p, ok := errors.AsType[*frame.ProtocolError](err); ok {
+		code, reason = p.Code, p.Detail+" ("+p.Section+")"
+	}
+	c.mu.Lock()
+	c.send.Fail(code, truncate(reason, frame.MaxCloseReason), err)
+	c.startCloseTimer()
+	c.mu.Unlock()
+	return c.finish(true)
+}
+
+// closeReceived ends the connection because the peer's Close frame came. The caller has the read lock.
+func (c *Conn) closeReceived(e protocol.Event) error {
+	c.mu.Lock()
+	c.send.Handle(e)
+	c.startCloseTimer()
+	c.mu.Unlock()
+	return c.finish(false)
+}
+
+// finish sets how the connection ended, sends the Close frame if one is due, and leaves the rest to a goroutine: the caller of a read need not wait until the peer has
+// closed its side, and a connection whose user forgets it ends all the same. The caller has the read lock, and nobody reads after it.
+func (c *Conn) finish(failed bool) error {
+	e := c.terminate(func(*CloseError) {})
+	c.flushControl()
+	c.in.discard()
+	go c.linger(failed)
+	return e
+}
+
+// linger ends the transport so that the Close frame arrives: closing a socket with unread input resets it, and a reset destroys what is on its
+// way. So our direction is shut down, and what comes is discarded until the peer ends its direction too, or the close timeout passes.
+//
+// "The server ... MUST close the underlying TCP connection immediately" and the client "SHOULD wait for the server to close" (RFC 6455,
+// 7.1.1): after a complete handshake the server shuts down first.
+func (c *Conn) linger(failed bool) {
+	defer c.release()
+	if c.drainControl() != nil {
+		return
+	}
+	if c.role == RoleServer || failed {
+		if !c.transport.closeWrite() && !failed {
+			return // a transport that cannot be half-closed: the peer waits for us
+		}
+	}
+	buf := bufpool.Get(readBufferSize)
+	defer bufpool.Put(buf)
+	for c.readErr == nil {
+		_, c.readErr = c.transport.rwc.Read(*buf)
+	}
+	if c.role == RoleClient && !failed {
+		c.transport.closeWrite()
+	}
+}
+
+// discardMessages reads until the connection has ended. The caller has the read lock.
+func (c *Conn) discardMessages() {
+	for {
+		if _, err := c.next(); err != nil {
+			return
+		}
+	}
+}
+
+// truncate cuts s to at most n bytes, at the start of a rune.
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

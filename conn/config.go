@@ -1,0 +1,107 @@
+package conn
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/hawser-go/hawser/internal/protocol"
+)
+
+// The defaults of [Config].
+const (
+	DefaultMessageLimit     = 1 << 20
+	DefaultHandshakeTimeout = 10 * time.Second
+	DefaultCloseTimeout     = 5 * time.Second
+	DefaultWriteTimeout     = 10 * time.Second
+)
+
+// Config has every knob of a connection. The zero value is ready, nil means the zero value. It is copied when a connection is made and never written
+// to. For each number zero means the documented default, and negative means none.
+type Config struct {
+	// MessageLimit is the size in bytes of the largest message that is accepted. A larger one fails the connection with 1009, as soon as a
+	// frame header announces it. Default 1 MiB.
+	//
+	// A message may come in 1,024 + MessageLimit/64 fragments, empty ones included; more fail the connection with 1008.
+	MessageLimit int64
+
+	// HandshakeTimeout bounds the opening handshake: for Dial from the call to the checked response, for Accept the writing of the
+	// response. Default 10 s.
+	HandshakeTimeout time.Duration
+
+	// CloseTimeout is one absolute deadline over the end of a connection, from the moment that a Close frame is due: whatever the peer
+	// does, the connection is cut when it has passed. Default 5 s.
+	CloseTimeout time.Duration
+
+	// WriteTimeout is how long a write may go without any progress before the connection is cut. Default 10 s.
+	WriteTimeout time.Duration
+
+	// Subprotocols are the subprotocols that this side speaks, the preferred one first. A client offers them. A server selects the first one that the client
+	// offers, and none if there is no such; see [Conn.Subprotocol].
+	Subprotocols []string
+
+	// Header holds additional fields for this side's half of the opening handshake. A field that the handshake itself sets is refused, and so is a value with CR, LF
+	// or NUL.
+	Header http.Header
+
+	// Logger gets what no caller can be told: a panic in a function given to [Handler]. Default slog.Default().
+	Logger *slog.Logger
+
+	// Server side.
+
+	// Origins are the origins from which a browser may connect: each as scheme://host[:port] and matched exactly, or "null", or "self" for the default,
+	// or "*" for any. By default a browser may connect from the host and port that the request itself was sent to, whatever the scheme, which a server behind a TLS
+	// terminator cannot know. A request without an Origin does not come from a browser and is always allowed (RFC 6455, 10.2).
+	Origins []string
+
+	// Client side.
+
+	// TLS configures wss. If nil, the zero tls.Config is used, with the URL's host as the server name.
+	TLS *tls.Config
+
+	// NetDial opens the byte stream, for wss the one below TLS. Default (*net.Dialer).DialContext.
+	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// NetDialTLS opens the byte stream for wss, TLS handshake included. If set, TLS is not used.
+	NetDialTLS func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// resolved returns a copy of c with each default filled in. A duration of 0 then means none.
+func (c *Config) resolved() Config {
+	var r Config
+	if c != nil {
+		r = *c
+	}
+	switch {
+	case r.MessageLimit == 0:
+		r.MessageLimit = DefaultMessageLimit
+	case r.MessageLimit < 0 || r.MessageLimit > maxMessage:
+		r.MessageLimit = maxMessage
+	}
+	r.HandshakeTimeout = orDefault(r.HandshakeTimeout, DefaultHandshakeTimeout)
+	r.CloseTimeout = orDefault(r.CloseTimeout, DefaultCloseTimeout)
+	r.WriteTimeout = orDefault(r.WriteTimeout, DefaultWriteTimeout)
+	if r.Logger == nil {
+		r.Logger = slog.Default()
+	}
+	return r
+}
+
+// maxMessage is the size of the largest message that a slice can hold, less a margin so that no sum of a size and a buffer's overflows an int.
+const maxMessage = math.MaxInt - 1<<16
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return max(d, 0)
+}
+
+func (c *Config) limits() protocol.Limits {
+	n := uint64(c.MessageLimit)
+	return protocol.Limits{Message: n, Fragments: 1024 + n/64}
+}

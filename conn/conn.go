@@ -1,0 +1,117 @@
+package conn
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-go/hawser/internal/protocol"
+	"github.com/hawser-go/hawser/mask"
+)
+
+// A Conn is one WebSocket connection. [Accept], [Dial], [New] and [Pipe] return one.
+//
+// Every method may be called from any goroutine. Reading is [Conn.Messages], [Conn.Read] and [Conn.ReadAppend]; reads take turns, except
+// beside a Messages loop. Somebody should read: pings are answered and the closing handshake goes on only while a read or Close runs.
+// Writing is [Conn.Write]; messages are atomic and leave in the order in which the calls got their turn. [Conn.Close] ends the
+// connection with the closing handshake, [Conn.CloseNow] without.
+type Conn struct {
+	cfg         *Config
+	role        Role
+	subprotocol string
+	transport   transport
+
+	// The read half. Whoever has put into readLock reads.
+	readLock chan struct{}
+	looping  atomic.Bool // a Messages loop has readLock
+	in       input
+	readErr  error // the transport's, met with bytes that came before it
+
+	// The write half. Whoever has put into writeLock writes.
+	writeLock chan struct{}
+	writeErr  error // nothing can be written any more; written with mu held, too
+	vector    net.Buffers
+	vectors   [2][]byte
+	control   [2 * protocol.MaxControlFrame]byte
+
+	// Both halves. mu is never held over I/O.
+	mu       sync.Mutex
+	send     protocol.Sender
+	err      *CloseError // how the connection ended; set once
+	released bool
+	timer    *time.Timer // the close timeout
+	done     chan struct{}
+}
+
+// New returns a connection over rwc on which the opening handshake has been done elsewhere. buffered holds bytes that came behind the handshake and have
+// already been read; New does not retain buffered. The Conn closes rwc when it ends.
+//
+// If rwc is a net.Conn its deadlines are used, and set to none first; if it has a method CloseWrite() error, that half-closes it.
+// rwc's Read and Write must be usable at the same time, and Close must end both.
+func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
+	r := cfg.resolved()
+	return newConn(rwc, role, buffered, &r)
+}
+
+func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
+	c := &Conn{
+		cfg:       cfg,
+		role:      role,
+		transport: newTransport(rwc, cfg.WriteTimeout),
+		readLock:  make(chan struct{}, 1),
+		writeLock: make(chan struct{}, 1),
+		send:      protocol.NewSender(protocol.Role(role)),
+		done:      make(chan struct{}),
+	}
+	c.in.recv = protocol.NewReceiver(protocol.Role(role), cfg.limits())
+	c.in.prime(buffered)
+	return c
+}
+
+// Subprotocol returns the subprotocol that both sides agreed on (RFC 6455, 1.9), "" if none.
+func (c *Conn) Subprotocol() string { return c.subprotocol }
+
+// Extensions returns the value of Sec-WebSocket-Extensions that both sides agreed on (RFC 6455, 9.1), "" if none.
+func (c *Conn) Extensions() string { return "" }
+
+// Role returns the side of the connection that c is.
+func (c *Conn) Role() Role { return c.role }
+
+// LocalAddr returns the transport's local address, nil if it has none.
+func (c *Conn) LocalAddr() net.Addr {
+	if c.transport.conn == nil {
+		return nil
+	}
+	return c.transport.conn.LocalAddr()
+}
+
+// RemoteAddr returns the transport's remote address, nil if it has none.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.transport.conn == nil {
+		return nil
+	}
+	return c.transport.conn.RemoteAddr()
+}
+
+// State returns the state of the connection.
+func (c *Conn) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.released:
+		return StateClosed
+	case c.err != nil || c.send.State() != protocol.Open:
+		return StateClosing
+	}
+	return StateOpen
+}
+
+// maskingKey returns a fresh key for one frame, the zero key on the server side.
+func (c *Conn) maskingKey() mask.Key {
+	if c.role == RoleClient {
+		return newMaskingKey()
+	}
+	return mask.Key{}
+}

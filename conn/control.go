@@ -1,0 +1,85 @@
+package conn
+
+import (
+	"github.com/hawser-go/hawser/internal/protocol"
+)
+
+// handle passes an event of the peer's to the sending half, which may make a control frame due.
+func (c *Conn) handle(e protocol.Event) {
+	c.mu.Lock()
+	c.send.Handle(e)
+	c.mu.Unlock()
+}
+
+// controlDue reports whether a control frame waits.
+func (c *Conn) controlDue() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.send.ControlDue()
+}
+
+// appendControl appends the control frames that are due to b, at most len(c.control) bytes. The caller has the write lock and writes b next.
+func (c *Conn) appendControl(b []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.send.ControlDue() {
+		b = c.send.AppendControl(b, c.maskingKey())
+	}
+	return b
+}
+
+// flushControl sees to it that the control frames that are due leave, and never waits: the reader calls it. If somebody writes, they do it when they are
+// done. If the transport does not take it all now, a goroutine goes on that lives until it has.
+func (c *Conn) flushControl() {
+	for c.controlDue() {
+		select {
+		case c.writeLock <- struct{}{}:
+		default:
+			return // unlockWrite looks again
+		}
+		if c.writeErr != nil {
+			// Nothing leaves any more. Take what is due, so that nobody waits for it.
+			c.appendControl(c.control[:0])
+			<-c.writeLock
+			return
+		}
+		b := c.appendControl(c.control[:0])
+		if c.transport.tryWrite != nil {
+			n, err := c.transport.tryWrite(b)
+			if err == nil && n == len(b) {
+				<-c.writeLock
+				continue
+			}
+			b = b[n:] // an error is met again below
+		}
+		go c.finishControl(b)
+		return
+	}
+}
+
+// finishControl writes b. It has the write lock from whoever started it.
+func (c *Conn) finishControl(b []byte) {
+	if err := c.transport.write(b); err != nil {
+		c.writeFailed(err)
+	}
+	c.unlockWrite()
+}
+
+// drainControl writes what is due and waits until it is written. It returns an error if it cannot be.
+func (c *Conn) drainControl() error {
+	if err := c.lockWrite(); err != nil {
+		return err
+	}
+	defer c.unlockWrite()
+	if c.writeErr != nil {
+		return c.writeErr
+	}
+	b := c.appendControl(c.control[:0])
+	if len(b) == 0 {
+		return nil
+	}
+	if err := c.transport.write(b); err != nil {
+		return c.writeFailed(err)
+	}
+	return nil
+}

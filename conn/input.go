@@ -1,0 +1,267 @@
+package conn
+
+import (
+	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/bufpool"
+	"github.com/hawser-go/hawser/internal/protocol"
+	"github.com/hawser-go/hawser/mask"
+)
+
+// input turns the bytes of a peer into messages and events. It is fed and never blocks: a driver asks for space, reads into it, says how much came, and
+// calls next until that needs more. It may be left at any byte and gone on with later.
+//
+// A message in one frame that fits the read buffer is unmasked where it lies and returned as a view of it. Any other message is gathered in a buffer of its own, which grows
+// by what has arrived, never by what a header announces; as long as the read buffer is empty, its bytes are read straight into it.
+type input struct {
+	recv protocol.Receiver
+
+	buf  *[]byte // the read buffer, nil while nothing is in it and nobody reads
+	r, w int     // (*buf)[r:w] has not been processed
+	full bool    // the last read filled the buffer, so the next one may be larger
+
+	inFrame bool
+	key     mask.Key // rotated to the next byte of the current frame
+	control bool     // the current frame is a control frame
+	view    bool     // the current frame is a message that stays in the read buffer
+	start   int      // where it began there
+
+	msg    *[]byte // the message that is gathered, nil if none
+	msgLen int
+	direct int // bytes at the end of msg that were read straight into it and are not processed yet
+
+	lent *[]byte // the buffer of the message that was returned last
+}
+
+const (
+	// readBufferSize is enough for what most peers send at once, and small enough to hold one for each connection that waits.
+	readBufferSize = 4 << 10
+	// bulkBufferSize is used while reads fill the buffer: fewer system calls for each byte. A larger one would leave the L2 cache.
+	bulkBufferSize = 64 << 10
+)
+
+// space returns where the driver puts the bytes that come next, at least one byte long. The driver must call advance before next or space is called
+// again.
+func (in *input) space() []byte {
+	in.release()
+	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil {
+		return in.messageSpace()
+	}
+	size := readBufferSize
+	if in.full {
+		size = bulkBufferSize
+	}
+	if in.buf == nil {
+		in.buf = bufpool.Get(size)
+		in.r, in.w = 0, 0
+		return *in.buf
+	}
+	from := in.r
+	if in.view {
+		from = in.start
+	}
+	empty := from == in.w && !in.view
+	switch {
+	case in.full && len(*in.buf) < bulkBufferSize, empty && in.w <= readBufferSize && len(*in.buf) > size:
+		old := in.buf
+		in.buf = bufpool.Get(size)
+		in.shift(*old, from)
+		bufpool.Put(old)
+	case empty, in.w == len(*in.buf):
+		in.shift(*in.buf, from)
+	}
+	return (*in.buf)[in.w:]
+}
+
+// prime puts bytes into the read buffer that came before the first read. It does not retain p.
+func (in *input) prime(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	in.buf = bufpool.Get(max(len(p), readBufferSize))
+	in.w = copy(*in.buf, p)
+}
+
+// shift moves what is still needed, old[from:w], to the start of the read buffer. That always makes room: a view's frame fits the buffer as a whole, a header
+// too.
+func (in *input) shift(old []byte, from int) {
+	copy(*in.buf, old[from:in.w])
+	in.r -= from
+	in.w -= from
+	in.start = 0
+}
+
+// messageSpace returns the free rest of the message's buffer, no more than the current frame still needs. A buffer that is full is replaced by one of twice the size:
+// so it holds at most twice what has arrived.
+func (in *input) messageSpace() []byte {
+	if in.msgLen == len(*in.msg) {
+		in.grow(in.msgLen + 1)
+	}
+	b := (*in.msg)[in.msgLen:]
+	if rest := in.recv.Remaining(); uint64(len(b)) > rest {
+		b = b[:rest]
+	}
+	in.direct = len(b) // what advance may add; corrected there
+	return b
+}
+
+// grow makes room for n bytes in the message's buffer.
+func (in *input) grow(n int) {
+	if in.msg != nil && n <= len(*in.msg) {
+		return
+	}
+	if in.msg == nil {
+		in.msg = bufpool.Get(n)
+		return
+	}
+	b := bufpool.Get(max(n, 2*len(*in.msg)))
+	copy(*b, (*in.msg)[:in.msgLen])
+	bufpool.Put(in.msg)
+	in.msg = b
+}
+
+// advance tells that n bytes were put at the start of the last space.
+func (in *input) advance(n int) {
+	if in.direct > 0 {
+		in.direct = n
+		in.msgLen += n
+		return
+	}
+	in.w += n
+	in.full = in.w == len(*in.buf)
+}
+
+// idle gives back the read buffer if nothing is in it, for a connection on which nobody reads now.
+func (in *input) idle() {
+	in.release()
+	if in.buf != nil && in.r == in.w && !in.view {
+		bufpool.Put(in.buf)
+		in.buf = nil
+	}
+}
+
+// discard gives back all buffers. Nothing more is read.
+func (in *input) discard() {
+	in.release()
+	bufpool.Put(in.buf)
+	bufpool.Put(in.msg)
+	in.buf, in.msg, in.r, in.w, in.msgLen, in.direct, in.view = nil, nil, 0, 0, 0, 0, false
+}
+
+func (in *input) release() {
+	bufpool.Put(in.lent)
+	in.lent = nil
+}
+
+// insideMessage reports whether an end of the stream here would cut a frame or a message.
+func (in *input) insideMessage() bool {
+	return in.inFrame || in.r != in.w || in.recv.InMessage()
+}
+
+// next processes bytes until something is complete. It returns
+//   - a Message event with the message's bytes, valid until the next call to next, space, idle or discard,
+//   - a Ping, Pong or Close event,
+//   - a None event if it needs more bytes,
+//   - or the rule or limit that the peer broke.
+func (in *input) next() (protocol.Event, []byte, error) {
+	in.release()
+	for {
+		if !in.inFrame {
+			ok, err := in.header()
+			if !ok || err != nil {
+				return protocol.Event{}, nil, err
+			}
+		}
+		chunk := in.chunk()
+		if len(chunk) == 0 && in.recv.Remaining() != 0 {
+			return protocol.Event{}, nil, nil
+		}
+		if in.recv.Frame().Masked {
+			in.key = mask.XOR(chunk, in.key)
+		}
+		e, err := in.recv.Payload(chunk)
+		if err != nil {
+			return protocol.Event{}, nil, err
+		}
+		if e.Kind != protocol.None {
+			in.inFrame = false
+		}
+		if in.control {
+			if e.Kind != protocol.None {
+				return e, nil, nil
+			}
+			continue
+		}
+		if e.Kind == protocol.Message {
+			return e, in.message(), nil
+		}
+	}
+}
+
+// header takes the next frame's header, if it is there, and decides where its payload goes.
+func (in *input) header() (ok bool, err error) {
+	if in.buf == nil {
+		return false, nil
+	}
+	n, err := in.recv.Header((*in.buf)[in.r:in.w])
+	if n == 0 || err != nil {
+		return false, err
+	}
+	in.r += n
+	in.inFrame = true
+	h := in.recv.Frame()
+	in.key = h.MaskingKey
+	in.control = h.Opcode.IsControl()
+	in.view = h.Fin && h.PayloadLength <= uint64(len(*in.buf)) &&
+		(h.Opcode == frame.OpcodeText || h.Opcode == frame.OpcodeBinary)
+	if in.view {
+		in.start = in.r
+	}
+	return true, nil
+}
+
+// chunk returns what is there of the current frame's payload and counts it as processed, moving it to the message that is gathered, if it belongs there.
+func (in *input) chunk() []byte {
+	if in.direct > 0 {
+		b := (*in.msg)[in.msgLen-in.direct : in.msgLen]
+		in.direct = 0
+		return b
+	}
+	if in.r == in.w {
+		return nil
+	}
+	b := (*in.buf)[in.r:in.w]
+	if rest := in.recv.Remaining(); uint64(len(b)) > rest {
+		b = b[:rest]
+	}
+	in.r += len(b)
+	if len(b) == 0 || in.view || in.control {
+		return b
+	}
+	in.grow(in.msgLen + len(b))
+	n := copy((*in.msg)[in.msgLen:], b)
+	in.msgLen += n
+	return (*in.msg)[in.msgLen-n : in.msgLen]
+}
+
+// message returns the message that is complete. Its buffer, if it has one of its own, is given back by the next call.
+func (in *input) message() []byte {
+	if in.view {
+		in.view = false
+		return (*in.buf)[in.start:in.r:in.r]
+	}
+	n := in.msgLen
+	in.lent, in.msg, in.msgLen = in.msg, nil, 0
+	if in.lent == nil {
+		return nil
+	}
+	return (*in.lent)[:n:n]
+}
+
+// keep makes b, the message that next returned last, the caller's for good: its own buffer changes hands, a view is copied.
+func (in *input) keep(b []byte) []byte {
+	if in.lent == nil {
+		return append(make([]byte, 0, len(b)), b...)
+	}
+	in.lent = nil
+	return b
+}

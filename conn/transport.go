@@ -1,0 +1,124 @@
+package conn
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// transport is the byte stream under a Conn, with what its dynamic type allows. Reads belong to the holder of the read lock,
+// writes to the holder of the write lock; close may be called at any time, more than once.
+type transport struct {
+	rwc     io.ReadWriteCloser
+	conn    net.Conn // rwc, nil if it is no net.Conn
+	timeout time.Duration
+	// socket: conn is exactly a *net.TCPConn or a *net.UnixConn. Wrappers of one are driven through their methods.
+	socket bool
+	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
+	tryWrite func(p []byte) (n int, err error)
+	once     *sync.Once
+}
+
+func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
+	t := transport{rwc: rwc, timeout: timeout, once: new(sync.Once)}
+	t.conn, _ = rwc.(net.Conn)
+	switch c := rwc.(type) {
+	case *net.TCPConn:
+		t.socket, t.tryWrite = true, newTryWrite(c)
+	case *net.UnixConn:
+		t.socket, t.tryWrite = true, newTryWrite(c)
+	case *pipeEnd:
+		t.tryWrite = c.tryWrite
+	}
+	if t.conn != nil {
+		t.conn.SetDeadline(time.Time{})
+	}
+	return t
+}
+
+// maxTimedWrite is how much is written under one deadline where a write that timed out cannot be gone on with, or
+// does not say how far it came: so the timeout is one of progress for a large message, too.
+const maxTimedWrite = 64 << 10
+
+// write writes all of p. A timeout counts from the last progress.
+func (t *transport) write(p []byte) error {
+	for len(p) > 0 {
+		piece := p
+		if !t.socket && len(p) > maxTimedWrite {
+			piece = p[:maxTimedWrite]
+		}
+		stop := t.arm()
+		n, err := t.rwc.Write(piece)
+		if stop != nil && !stop() {
+			err = errWriteTimeout
+		}
+		if err == nil && n < len(piece) {
+			err = io.ErrShortWrite
+		}
+		if err != nil && (n == 0 || !t.goesOn(err)) {
+			return writeError(err)
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+// writeVector writes all of v, in one system call if the socket takes it. v is modified in place.
+func (t *transport) writeVector(v *net.Buffers) error {
+	for len(*v) > 0 {
+		t.arm()
+		n, err := v.WriteTo(t.conn)
+		if err != nil && (n == 0 || !t.goesOn(err)) {
+			return writeError(err)
+		}
+	}
+	return nil
+}
+
+// goesOn reports whether a write that failed with err after some progress can be continued: a socket's can, after a timeout.
+func (t *transport) goesOn(err error) bool {
+	return t.socket && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+func writeError(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errWriteTimeout
+	}
+	return err
+}
+
+// arm starts the timeout of one write. The function that it returns for a transport without deadlines stops it again, and reports whether that was in time.
+func (t *transport) arm() (stop func() bool) {
+	switch {
+	case t.timeout == 0:
+	case t.conn != nil:
+		t.conn.SetWriteDeadline(time.Now().Add(t.timeout))
+	default:
+		return time.AfterFunc(t.timeout, func() { t.close() }).Stop
+	}
+	return nil
+}
+
+// closeWrite ends our direction of the stream and reports whether the transport can do that.
+func (t *transport) closeWrite() bool {
+	c, ok := t.rwc.(interface{ CloseWrite() error })
+	return ok && c.CloseWrite() == nil
+}
+
+// close closes the stream at once.
+func (t *transport) close() (err error) {
+	t.once.Do(func() { err = closeStream(t.rwc) })
+	return err
+}
+
+// closeStream closes c at once. For TLS it closes what is below: tls.Conn.Close would wait up to 5 s to send an alert to a peer that does not read.
+func closeStream(c io.Closer) error {
+	if tc, ok := c.(*tls.Conn); ok {
+		return tc.NetConn().Close()
+	}
+	return c.Close()
+}
