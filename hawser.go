@@ -1,0 +1,116 @@
+package hawser
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/hawser-go/hawser/conn"
+	"github.com/hawser-go/hawser/frame"
+)
+
+// The types of a connection. See [conn] for what each promises.
+type (
+	// Conn is one WebSocket connection.
+	Conn = conn.Conn
+	// Config has every knob of a connection; nil and the zero value are ready.
+	Config = conn.Config
+	// Message is one whole message.
+	Message = conn.Message
+	// MessageType is the type of a message: Text or Binary.
+	MessageType = conn.MessageType
+	// Role is the side of a connection.
+	Role = conn.Role
+	// State is the state of a connection, as the browser's WebSocket API names it.
+	State = conn.State
+	// StatusCode is a close status code (RFC 6455, 7.4).
+	StatusCode = frame.StatusCode
+	// Close is the body of a Close frame.
+	Close = conn.Close
+	// CloseError says how a connection ended.
+	CloseError = conn.CloseError
+	// EOF says where in the stream of frames the transport ended.
+	EOF = conn.EOF
+	// HandshakeError says why the opening handshake failed.
+	HandshakeError = conn.HandshakeError
+	// ProtocolError says which rule a peer broke.
+	ProtocolError = frame.ProtocolError
+)
+
+// The types of a message (RFC 6455, 5.6).
+const (
+	Text   = conn.Text
+	Binary = conn.Binary
+)
+
+// The sides of a connection.
+const (
+	RoleServer = conn.RoleServer
+	RoleClient = conn.RoleClient
+)
+
+// The states of a connection.
+const (
+	StateConnecting = conn.StateConnecting
+	StateOpen       = conn.StateOpen
+	StateClosing    = conn.StateClosing
+	StateClosed     = conn.StateClosed
+)
+
+// Where the transport ended.
+const (
+	NoEOF       = conn.NoEOF
+	EOFBoundary = conn.EOFBoundary
+	EOFInside   = conn.EOFInside
+)
+
+// The close status codes of IANA's registry.
+const (
+	StatusNormalClosure           = frame.StatusNormalClosure
+	StatusGoingAway               = frame.StatusGoingAway
+	StatusProtocolError           = frame.StatusProtocolError
+	StatusUnsupportedData         = frame.StatusUnsupportedData
+	StatusNoStatusRcvd            = frame.StatusNoStatusRcvd
+	StatusAbnormalClosure         = frame.StatusAbnormalClosure
+	StatusInvalidFramePayloadData = frame.StatusInvalidFramePayloadData
+	StatusPolicyViolation         = frame.StatusPolicyViolation
+	StatusMessageTooBig           = frame.StatusMessageTooBig
+	StatusMandatoryExt            = frame.StatusMandatoryExt
+	StatusInternalError           = frame.StatusInternalError
+	StatusServiceRestart          = frame.StatusServiceRestart
+	StatusTryAgainLater           = frame.StatusTryAgainLater
+	StatusBadGateway              = frame.StatusBadGateway
+	StatusTLSHandshake            = frame.StatusTLSHandshake
+	StatusUnauthorized            = frame.StatusUnauthorized
+	StatusForbidden               = frame.StatusForbidden
+	StatusTimeout                 = frame.StatusTimeout
+)
+
+// The errors that are values.
+var (
+	ErrClosed             = conn.ErrClosed
+	ErrReading            = conn.ErrReading
+	ErrInvalidMessageType = conn.ErrInvalidMessageType
+	ErrInvalidUTF8        = conn.ErrInvalidUTF8
+)
+
+// Handler returns an http.Handler that accepts WebSocket connections and calls f for each. See [conn.Handler].
+func Handler(f func(*Conn), cfg *Config) http.Handler { return conn.Handler(f, cfg) }
+
+// Accept does the server's half of the opening handshake on a request that net/http has read. See [conn.Accept].
+func Accept(w http.ResponseWriter, r *http.Request, cfg *Config) (*Conn, error) {
+	return conn.Accept(w, r, cfg)
+}
+
+// Dial opens a connection to a ws or wss URL. See [conn.Dial].
+func Dial(ctx context.Context, url string, cfg *Config) (*Conn, error) {
+	return conn.Dial(ctx, url, cfg)
+}
+
+// New returns a connection over rwc on which the opening handshake has been done elsewhere. See [conn.New].
+func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
+	return conn.New(rwc, role, buffered, cfg)
+}
+
+// Pipe returns two connections that are connected to each other in memory. See [conn.Pipe].
+func Pipe(cfg *Config) (client, server *Conn) { return conn.Pipe(cfg) }
