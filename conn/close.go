@@ -70,6 +70,13 @@ func (c *Conn) Wait(ctx context.Context) error {
 	return nil
 }
 
+// CloseInfo returns how the connection ended, nil if it has not. It is what reads return from then on, unless the end was clean and a loop hid it.
+func (c *Conn) CloseInfo() *CloseError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
 // isClean reports whether err is a [*CloseError] of a clean end.
 func isClean(err error) bool {
 	e, ok := errors.AsType[*CloseError](err)

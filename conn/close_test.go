@@ -29,6 +29,9 @@ func finishPeer(p *conntest.Peer, role Role) {
 func TestClose(t *testing.T) {
 	bothRoles(t, "7.1.2/we_close", func(t *testing.T, role Role) {
 		c, p := talk(t, role, nil)
+		if c.CloseInfo() != nil {
+			t.Errorf("CloseInfo of an open connection is %v", c.CloseInfo())
+		}
 		done := make(chan error, 1)
 		go func() { done <- c.Close(4000, "why") }()
 		p.WantClose("our close with code and reason", 4000, "why")
@@ -57,6 +60,9 @@ func TestClose(t *testing.T) {
 		}
 		if err := c.Wait(t.Context()); err != nil {
 			t.Errorf("Wait returns %v", err)
+		}
+		if c.CloseInfo() != e {
+			t.Errorf("CloseInfo is %v", c.CloseInfo())
 		}
 	})
 	bothRoles(t, "7.1.2/empty_close", func(t *testing.T, role Role) {
@@ -306,6 +312,39 @@ func TestCloseInALoop(t *testing.T) {
 			if got := c.Close(1000, ""); got != err {
 				t.Errorf("Close returns %v, want %v", got, err)
 			}
+		}
+	})
+}
+
+// TestCloseAsTheLoopIsLeft: a loop that is being left no longer counts as one. Otherwise a Close at that moment would leave the rest of the handshake to a loop that has
+// already looked, and nobody would read.
+func TestCloseAsTheLoopIsLeft(t *testing.T) {
+	bothRoles(t, "3/close_as_the_loop_is_left", func(t *testing.T, role Role) {
+		c, p := talk(t, role, nil)
+		p.SendText("a")
+		left := make(chan struct{})
+		go func() {
+			defer close(left)
+			for range c.Messages() {
+				c.Close(1000, "")
+				break // waits for the peer's Close
+			}
+		}()
+		synctest.Wait()
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close(1000, "") }()
+		synctest.Wait()
+		select {
+		case err := <-closed:
+			t.Errorf("Close returns %v before the connection has ended", err)
+		default:
+		}
+		p.WantClose("one close", 1000, "")
+		p.SendClose(1000, "")
+		finishPeer(p, role)
+		<-left
+		if err := <-closed; err != nil {
+			t.Error(err)
 		}
 	})
 }

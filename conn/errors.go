@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/hawser-go/hawser/frame"
@@ -40,7 +41,10 @@ type Close struct {
 
 // String returns for example `1001 (Going Away) "restart"`.
 func (c Close) String() string {
-	s := fmt.Sprintf("%d (%v)", uint16(c.Code), c.Code)
+	s := strconv.Itoa(int(c.Code))
+	if name := c.Code.String(); !strings.Contains(name, s) { // a code without a name is called by its number
+		s += " (" + name + ")"
+	}
 	if c.Reason != "" {
 		s += fmt.Sprintf(" %q", c.Reason)
 	}

@@ -59,11 +59,12 @@ func (c *Conn) beginLoop() error {
 
 // endLoop gives the read lock back. If the loop was left by itself, and not by a panic, it finishes a closing handshake that this side has begun.
 func (c *Conn) endLoop(left bool) {
+	// In this order: a Close at the same time either finds no loop and reads itself, or is seen here.
+	c.looping.Store(false)
 	if left && c.closing() {
 		c.discardMessages()
 	}
 	c.in.idle()
-	c.looping.Store(false)
 	<-c.readLock
 }
 

@@ -1,0 +1,127 @@
+// Command echo is a WebSocket server that sends every message back, with a page to try it.
+//
+//	go run ./examples/echo
+//
+// The page is at the address that it prints, the WebSocket at /ws.
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hawser-go/hawser"
+)
+
+//go:embed page
+var files embed.FS
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080", "where to listen; port 0 means any free port")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *addr, os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
+		fmt.Fprintln(os.Stderr, "echo:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx is done, and then ends every connection with 1001 (Going Away).
+func run(ctx context.Context, addr string, stdout io.Writer, log *slog.Logger) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%w; choose another address with -addr", err)
+	}
+	fmt.Fprintf(stdout, "http://%s/\n", ln.Addr())
+
+	s := &server{ctx: ctx, log: log}
+	hs := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		grace, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if hs.Shutdown(grace) != nil {
+			hs.Close() // browsers hold spare connections open, which Shutdown waits for
+		}
+	})
+	if err := hs.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	<-stopped
+	s.wait()
+	return nil
+}
+
+type server struct {
+	ctx  context.Context // ends when the server stops
+	log  *slog.Logger
+	open sync.RWMutex // each connection holds it for reading
+}
+
+// handler returns the page at / and the WebSocket at /ws.
+func (s *server) handler() http.Handler {
+	page, err := fs.Sub(files, "page")
+	if err != nil {
+		panic(err) // "page" is a valid path
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", secure(http.FileServerFS(page)))
+	mux.Handle("/ws", hawser.Handler(s.serve, &hawser.Config{MessageLimit: 16 << 20, Logger: s.log}))
+	return mux
+}
+
+// serve is called for each connection, in a goroutine of its own.
+func (s *server) serve(c *hawser.Conn) {
+	s.open.RLock()
+	defer s.open.RUnlock()
+	defer context.AfterFunc(s.ctx, func() { c.Close(hawser.StatusGoingAway, "the server is stopping") })()
+
+	s.log.Info("connected", "remote", c.RemoteAddr())
+	echo(c)
+	c.Close(hawser.StatusNormalClosure, "") // does nothing if the peer has closed
+	s.log.Info("disconnected", "remote", c.RemoteAddr(), "how", c.CloseInfo())
+}
+
+// echo sends every message back until the connection ends.
+func echo(c *hawser.Conn) {
+	for m, err := range c.Messages() {
+		if err != nil {
+			return
+		}
+		if err := c.Write(m.Type, m.Data); err != nil {
+			return
+		}
+	}
+}
+
+// wait returns when every connection has ended.
+func (s *server) wait() {
+	s.open.Lock()
+	defer s.open.Unlock()
+}
+
+// secure lets the page load nothing and connect to nothing but this server.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
+			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
