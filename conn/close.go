@@ -19,11 +19,14 @@ import (
 // handshake when it is left. Otherwise Close itself reads, and discards messages; it returns when the connection has ended.
 //
 // It returns nil if the end was clean, also if it already was when Close was called, and else how the connection ended. A code or reason that must not be sent
-// (RFC 6455, 7.4; a reason has at most 123 bytes of UTF-8) is refused, and the connection stays open. StatusNoStatusRcvd
+// (RFC 6455, 7.4; a reason has at most 123 bytes of UTF-8; 1010 is the client's alone) is refused, and the connection stays open. StatusNoStatusRcvd
 // without a reason sends an empty Close frame.
 func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	if err := frame.CheckClose(code, reason); err != nil {
 		return err
+	}
+	if code == frame.StatusMandatoryExt && c.role == RoleServer {
+		return frame.ErrStatusCode // "this status code is not used by the server" (RFC 6455, 7.4.1)
 	}
 	c.mu.Lock()
 	if c.err == nil && c.send.Close(code, reason) {

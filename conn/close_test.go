@@ -133,7 +133,7 @@ func TestCloseRefuses(t *testing.T) {
 			want   error
 		}{
 			{0, "", frame.ErrStatusCode}, {999, "", frame.ErrStatusCode}, {1004, "", frame.ErrStatusCode}, {1006, "", frame.ErrStatusCode},
-			{1015, "", frame.ErrStatusCode}, {1016, "", frame.ErrStatusCode}, {5000, "", frame.ErrStatusCode},
+			{1015, "", frame.ErrStatusCode}, {1016, "", frame.ErrStatusCode}, {5000, "", frame.ErrStatusCode}, {1010, "", frame.ErrStatusCode},
 			{1000, strings.Repeat("x", 124), frame.ErrReasonTooLong}, {1000, "\xff", frame.ErrReasonNotUTF8}, {1005, "x", frame.ErrReasonWithoutCode},
 		} {
 			if err := c.Close(tt.code, tt.reason); !errors.Is(err, tt.want) {
@@ -496,7 +496,9 @@ func TestCloseRaces(t *testing.T) {
 	}
 	for i := range n {
 		synctest.Test(t, func(t *testing.T) {
-			a, b := Pipe(&Config{WriteTimeout: time.Second, CloseTimeout: time.Second})
+			x, y := conntest.Pipe(64 << 10)
+			cfg := &Config{WriteTimeout: time.Second, CloseTimeout: time.Second}
+			a, b := New(conntest.Tap(t, x, conntest.Client), RoleClient, nil, cfg), New(conntest.Tap(t, y, conntest.Server), RoleServer, nil, cfg)
 			var wg sync.WaitGroup
 			for _, c := range []*Conn{a, b} {
 				wg.Go(func() {

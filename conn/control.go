@@ -22,6 +22,11 @@ func (c *Conn) controlDue() bool {
 func (c *Conn) appendControl(b []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.appendDue(b)
+}
+
+// appendDue is appendControl for who has c.mu, too.
+func (c *Conn) appendDue(b []byte) []byte {
 	for c.send.ControlDue() {
 		b = c.send.AppendControl(b, c.maskingKey())
 	}

@@ -143,3 +143,25 @@ func TestControlAfterAFailedWrite(t *testing.T) {
 func pingEvent(payload string) protocol.Event {
 	return protocol.Event{Kind: protocol.Ping, Payload: []byte(payload)}
 }
+
+// TestNoDataBehindClose: the question whether data may be sent, and taking what is due before it, are one step. A Close that is due stays due, and no data goes before or behind it.
+func TestNoDataBehindClose(t *testing.T) {
+	bothRoles(t, "5.5.1/close_is_due", func(t *testing.T, role Role) {
+		c, p := talk(t, role, nil)
+		c.handle(pingEvent("a"))
+		if b, open := c.beginData(nil); !open || len(b) == 0 {
+			t.Errorf("a pong is due: %x, %v", b, open)
+		}
+		c.mu.Lock()
+		c.send.Close(1000, "")
+		c.mu.Unlock()
+		if b, open := c.beginData(nil); open || len(b) != 0 {
+			t.Errorf("a close is due: %x, %v", b, open)
+		}
+		if err := c.Write(Text, []byte("late")); err == nil {
+			t.Error("data was written")
+		}
+		p.WantClose("the close is still sent", 1000, "")
+		p.WantIdle("and nothing behind it")
+	})
+}

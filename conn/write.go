@@ -16,7 +16,7 @@ const (
 	maskChunk = 64 << 10
 )
 
-// Write sends p as one message in one frame. It does not retain p. Text must be valid UTF-8.
+// Write sends p as one message in one frame. Text must be valid UTF-8. It does not retain p, but p must not be modified until Write returns.
 //
 // Write returns when the transport has taken the whole message: so it waits while the peer does not read, at most [Config].WriteTimeout
 // without progress. An error that matches [ErrClosed] is final.
@@ -31,23 +31,14 @@ func (c *Conn) Write(t MessageType, p []byte) error {
 		return err
 	}
 	defer c.unlockWrite()
-	c.mu.Lock()
-	open := c.err == nil && c.send.MaySendData()
-	c.mu.Unlock()
-	if !open {
-		return c.closeError()
+	if c.writeErr != nil {
+		return c.writeFailed(c.writeErr)
 	}
-	if err := c.writeFrame(frame.Opcode(t), p); err != nil {
-		return c.writeFailed(err)
-	}
-	return nil
+	return c.writeFrame(frame.Opcode(t), p)
 }
 
-// writeFrame writes one data frame, behind the control frames that are due. The caller has the write lock.
+// writeFrame writes one data frame, behind a Pong if one is due. The caller has the write lock.
 func (c *Conn) writeFrame(op frame.Opcode, p []byte) error {
-	if c.writeErr != nil {
-		return c.writeErr
-	}
 	h := frame.Header{Fin: true, Opcode: op, PayloadLength: uint64(len(p))}
 	if c.role == RoleClient {
 		h.Masked, h.MaskingKey = true, newMaskingKey()
@@ -61,24 +52,42 @@ func (c *Conn) writeFrame(op frame.Opcode, p []byte) error {
 	}
 	buf := bufpool.Get(size)
 	defer bufpool.Put(buf)
-	b := c.appendControl((*buf)[:0])
-	b = frame.AppendHeader(b, h)
-	if c.role == RoleClient {
-		return c.writeMasked(b, p, h.MaskingKey)
+	b, open := c.beginData((*buf)[:0])
+	if !open {
+		return c.closeError()
 	}
-	if len(p) > copyLimit && c.transport.socket {
+	b = frame.AppendHeader(b, h)
+	var err error
+	switch {
+	case c.role == RoleClient:
+		err = c.writeMasked(b, p, h.MaskingKey)
+	case len(p) > copyLimit && c.transport.socket:
 		c.vectors = [2][]byte{b, p}
 		c.vector = c.vectors[:]
-		err := c.transport.writeVector(&c.vector)
+		err = c.transport.writeVector(&c.vector)
 		c.vectors, c.vector = [2][]byte{}, nil // p is not retained
-		return err
+	default:
+		// What fits goes with the header, so that a short message is one write and one record of TLS, and the rest follows without a copy.
+		n := min(len(p), copyLimit)
+		if err = c.transport.write(append(b, p[:n]...)); err == nil {
+			err = c.transport.write(p[n:])
+		}
 	}
-	// Not a socket: what fits goes with the header, so that a short message is one record of TLS, and the rest follows without a copy.
-	n := min(len(p), copyLimit)
-	if err := c.transport.write(append(b, p[:n]...)); err != nil {
-		return err
+	if err != nil {
+		return c.writeFailed(err)
 	}
-	return c.transport.write(p[n:])
+	return nil
+}
+
+// beginData appends the Pong to b that is due, if one is, and reports whether a data frame may follow. Both under one lock: a Close that becomes due between the
+// question and the write must not leave before the data ("MUST NOT send any more data frames after sending a Close frame", RFC 6455, 5.5.1). The caller has the write lock.
+func (c *Conn) beginData(b []byte) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil || !c.send.MaySendData() {
+		return b, false
+	}
+	return c.appendDue(b), true
 }
 
 // writeMasked writes b and then p masked, through the free rest of b's buffer. p is not modified.
