@@ -89,7 +89,8 @@ func (c *Config) validOrigins() error {
 // handshake is done, so that net/http's memory for the request is freed.
 //
 // When f returns, the connection is closed with 1000 if it is still open. A panic in f closes it with 1011, is logged with its stack, and hurts no other
-// connection; http.ErrAbortHandler is not logged. Handler panics if cfg cannot work: if f is nil or an origin is malformed.
+// connection; http.ErrAbortHandler is not logged. A request that fails because of this side is answered with 500 and logged. Handler panics if cfg cannot work: if f
+// is nil or an origin is malformed.
 func Handler(f func(*Conn), cfg *Config) http.Handler {
 	resolved := cfg.resolved()
 	if f == nil {
@@ -101,7 +102,11 @@ func Handler(f func(*Conn), cfg *Config) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := accept(w, r, &resolved)
 		if err != nil {
-			return // answered
+			// It is answered. What is wrong on this side the answer does not tell.
+			if e, ok := errors.AsType[*HandshakeError](err); ok && e.Status == http.StatusInternalServerError {
+				resolved.Logger.Error("hawser: no connection can be accepted", "remote", r.RemoteAddr, "error", err)
+			}
+			return
 		}
 		go c.serve(f)
 	})

@@ -21,7 +21,7 @@ const (
 )
 
 // Config has every knob of a connection. The zero value is ready, nil means the zero value. It is copied when a connection is made and never written
-// to. For each number zero means the documented default, and negative means none.
+// to; the slices, maps and pointers in it must not be modified afterwards. For each number zero means the documented default, and negative means none.
 type Config struct {
 	// MessageLimit is the size in bytes of the largest message that is accepted. A larger one fails the connection with 1009, as soon as a
 	// frame header announces it. Default 1 MiB.
@@ -37,7 +37,8 @@ type Config struct {
 	// does, the connection is cut when it has passed. Default 5 s.
 	CloseTimeout time.Duration
 
-	// WriteTimeout is how long a write may go without any progress before the connection is cut. Default 10 s.
+	// WriteTimeout is how long a write may go without any progress before the connection is cut. Progress is looked for when the time is up: so a peer that
+	// reads a little and then stops is cut after less than twice the time. Default 10 s.
 	WriteTimeout time.Duration
 
 	// Subprotocols are the subprotocols that this side speaks, the preferred one first. A client offers them. A server selects the first one that the client
@@ -48,7 +49,7 @@ type Config struct {
 	// or NUL.
 	Header http.Header
 
-	// Logger gets what no caller can be told: a panic in a function given to [Handler]. Default slog.Default().
+	// Logger gets what no caller can be told: a panic in a function given to [Handler], and why Handler answered 500. Default slog.Default().
 	Logger *slog.Logger
 
 	// Server side.

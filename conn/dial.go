@@ -130,18 +130,12 @@ func exchange(nc net.Conn, head []byte, q handshake.ClientRequest, cfg *Config) 
 	if _, err := nc.Write(head); err != nil {
 		return nil, &HandshakeError{Err: err}
 	}
-	limited := &io.LimitedReader{R: nc, N: maxResponseHead}
-	br := bufio.NewReader(limited)
+	in := &responseReader{r: nc, rest: maxResponseHead}
+	br := bufio.NewReader(in)
 	for {
 		resp, err := http.ReadResponse(br, nil)
 		if err != nil {
-			switch {
-			case limited.N <= 0:
-				err = fmt.Errorf("the response head is larger than %d bytes", maxResponseHead)
-			case errors.Is(err, io.ErrUnexpectedEOF):
-				err = fmt.Errorf("the server closed the connection without a complete response: %w", err)
-			}
-			return nil, &HandshakeError{Err: err}
+			return nil, &HandshakeError{Err: in.cause(err)}
 		}
 		// "a client MUST be able to parse one or more 1xx responses received prior to a final response" (RFC 9110, 15.2). 101 is final here.
 		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
@@ -158,4 +152,35 @@ func exchange(nc net.Conn, head []byte, q handshake.ClientRequest, cfg *Config) 
 		c.subprotocol = result.Subprotocol
 		return c, nil
 	}
+}
+
+// A responseReader reads at most rest bytes from r, and keeps the error that ended it: http.ReadResponse says of a line that was cut only that it is malformed.
+type responseReader struct {
+	r    io.Reader
+	rest int
+	err  error
+}
+
+func (r *responseReader) Read(p []byte) (n int, err error) {
+	if r.rest == 0 {
+		r.err = fmt.Errorf("the response head is larger than %d bytes", maxResponseHead)
+		return 0, r.err
+	}
+	n, r.err = r.r.Read(p[:min(len(p), r.rest)])
+	r.rest -= n
+	return n, r.err
+}
+
+// cause returns why http.ReadResponse returned err.
+func (r *responseReader) cause(err error) error {
+	switch r.err {
+	case nil:
+		return err
+	case io.EOF:
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("%w, %w", err, io.ErrUnexpectedEOF)
+		}
+		return fmt.Errorf("the server closed the connection without a complete response: %w", err)
+	}
+	return r.err
 }
