@@ -1,0 +1,59 @@
+package hawser_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/hawser-go/hawser"
+)
+
+// TestFrontDoor goes through each function of the package once: the work, and the tests of it, are in package conn.
+func TestFrontDoor(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := hawser.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		go func() {
+			for m := range c.Messages() {
+				c.Write(m.Type, m.Data)
+			}
+		}()
+	}))
+	defer server.Close()
+	c, err := hawser.Dial(t.Context(), strings.Replace(server.URL, "http", "ws", 1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Write(hawser.Binary, []byte("x")); err != nil {
+		t.Error(err)
+	}
+	if m, err := c.Read(); err != nil || m.Type != hawser.Binary || string(m.Data) != "x" {
+		t.Errorf("echo: %v %q, %v", m.Type, m.Data, err)
+	}
+	if err := c.Close(hawser.StatusNormalClosure, ""); err != nil {
+		t.Error(err)
+	}
+
+	x, y := hawser.Pipe(nil)
+	if x.Role() != hawser.RoleClient || y.Role() != hawser.RoleServer || x.State() != hawser.StateOpen {
+		t.Errorf("Pipe: roles %v, %v, state %v", x.Role(), y.Role(), x.State())
+	}
+	x.CloseNow()
+	y.CloseNow()
+
+	n := hawser.New(discard{}, hawser.RoleServer, []byte{0x88, 0x80, 0, 0, 0, 0}, nil)
+	if _, err := n.Read(); err == nil || !strings.Contains(err.Error(), "1005") {
+		t.Errorf("New: %v", err)
+	}
+}
+
+// discard is a stream that takes everything and has nothing.
+type discard struct{}
+
+func (discard) Read([]byte) (int, error)    { return 0, io.EOF }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) Close() error                { return nil }
