@@ -16,6 +16,8 @@ import (
 // Accept does the server's half of the opening handshake (RFC 6455, 4.2) on a request that net/http has read, and takes the connection over. The HTTP handler should
 // return soon after, so that net/http's memory for the request is freed; the request's context ends with it, the Conn does not.
 //
+// The response has the fields of Config.Header and not those of w.Header().
+//
 // If the handshake is invalid or refused, the HTTP answer has been written and the error is a [*HandshakeError].
 func Accept(w http.ResponseWriter, r *http.Request, cfg *Config) (*Conn, error) {
 	resolved := cfg.resolved()
@@ -70,6 +72,7 @@ func refuse(w http.ResponseWriter, err error) *HandshakeError {
 	}
 	e.Header.Set("Content-Type", "text/plain; charset=utf-8")
 	e.Header.Set("X-Content-Type-Options", "nosniff")
+	w.Header().Del("Content-Length") // middleware cannot know it
 	maps.Copy(w.Header(), e.Header)
 	w.WriteHeader(e.Status)
 	io.WriteString(w, text+"\n")

@@ -1,8 +1,10 @@
 package conn
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 	"unicode/utf8"
@@ -33,24 +35,19 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 		c.startCloseTimer()
 	}
 	c.mu.Unlock()
-	c.drainControl() // if it fails, the connection ends, and the result below says how
-	if c.looping.Load() {
-		if err := c.ended(); err != nil && !isClean(err) {
-			return err
+	err := c.drainControl()
+	switch c.turn.take(aRead, c.done) {
+	case ErrReading:
+		if c.CloseInfo() != nil {
+			return c.result()
 		}
-		return nil
-	}
-	select {
-	case c.readLock <- struct{}{}:
+		return err
+	case nil:
 		c.discardMessages()
-		<-c.readLock
-	case <-c.done:
+		c.turn.pass(nobody)
 	}
 	<-c.done
-	if err := c.ended(); !isClean(err) {
-		return err
-	}
-	return nil
+	return c.result()
 }
 
 // CloseNow closes the transport at once, without a closing handshake. Every call that waits on the connection returns.
@@ -64,11 +61,21 @@ func (c *Conn) CloseNow() error {
 func (c *Conn) Wait(ctx context.Context) error {
 	select {
 	case <-c.done:
+		return c.result() // also if ctx has ended, too
+	default:
+	}
+	select {
+	case <-c.done:
+		return c.result()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := c.ended(); !isClean(err) {
-		return err
+}
+
+// result returns nil if the connection ended cleanly, else how it ended.
+func (c *Conn) result() error {
+	if e := c.CloseInfo(); !e.Clean() {
+		return e
 	}
 	return nil
 }
@@ -88,19 +95,17 @@ func isClean(err error) bool {
 
 // ended returns how the connection ended, nil if it has not.
 func (c *Conn) ended() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		return nil
+	if e := c.CloseInfo(); e != nil {
+		return e
 	}
-	return c.err
+	return nil
 }
 
-// closing reports whether this side has begun to close and the connection has not ended.
+// closing reports whether a closing handshake has begun.
 func (c *Conn) closing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err == nil && c.send.State() != protocol.Open
+	return c.send.State() != protocol.Open
 }
 
 // closeError returns how the connection ended, or what is known of it so far.
@@ -115,12 +120,16 @@ func (c *Conn) closeError() *CloseError {
 
 // snapshot returns what is known of the end now. The caller has c.mu.
 func (c *Conn) snapshot() *CloseError {
-	return &CloseError{
+	e := &CloseError{
 		Received: (*Close)(c.send.Received()),
 		Sent:     (*Close)(c.send.Sent()),
 		Local:    c.send.Began(),
 		Err:      c.send.Failure(),
 	}
+	if e.Err == nil {
+		e.Err = c.dataErr // a message was cut, so the end is not clean, whatever comes
+	}
+	return e
 }
 
 // terminate sets how the connection ended, unless it has ended before, and returns it. The transport is not touched.
@@ -137,7 +146,12 @@ func (c *Conn) terminate(set func(*CloseError)) *CloseError {
 
 // abort ends the connection at once because of err.
 func (c *Conn) abort(err error) error {
-	e := c.terminate(func(e *CloseError) { e.Err = err })
+	e := c.terminate(func(e *CloseError) {
+		if first := cmp.Or(e.Err, c.writeErr); first != nil && first != err {
+			err = fmt.Errorf("%w, after: %w", err, first)
+		}
+		e.Err = err
+	})
 	c.release()
 	return e
 }
@@ -166,18 +180,18 @@ func (c *Conn) startCloseTimer() {
 	}
 }
 
-// lost ends the connection because the transport's Read returned err. The caller has the read lock.
+// lost ends the connection because the transport's Read returned err. It is the caller's turn to read.
 func (c *Conn) lost(err error) error {
 	e := c.terminate(func(e *CloseError) {
 		switch {
-		case err != io.EOF:
+		case !errors.Is(err, io.EOF):
 			e.Err = err
 		case c.in.insideMessage():
 			e.EOF = EOFInside
 		default:
 			e.EOF = EOFBoundary
 		}
-		if c.writeErr != nil && e.Err == nil {
+		if e.Err == nil {
 			e.Err = c.writeErr
 		}
 	})
@@ -186,7 +200,7 @@ func (c *Conn) lost(err error) error {
 	return e
 }
 
-// fail fails the connection because the peer broke a rule or a limit (RFC 6455, 7.1.7). The caller has the read lock.
+// fail fails the connection because the peer broke a rule or a limit (RFC 6455, 7.1.7). It is the caller's turn to read.
 func (c *Conn) fail(err error) error {
 	code, reason := frame.StatusProtocolError, err.Error()
 	if p, ok := errors.AsType[*frame.ProtocolError](err); ok {
@@ -199,7 +213,7 @@ func (c *Conn) fail(err error) error {
 	return c.finish(true)
 }
 
-// closeReceived ends the connection because the peer's Close frame came. The caller has the read lock.
+// closeReceived ends the connection because the peer's Close frame came. It is the caller's turn to read.
 func (c *Conn) closeReceived(e protocol.Event) error {
 	c.mu.Lock()
 	c.send.Handle(e)
@@ -209,10 +223,10 @@ func (c *Conn) closeReceived(e protocol.Event) error {
 }
 
 // finish sets how the connection ended, sends the Close frame if one is due, and leaves the rest to a goroutine: the caller of a read need not wait until the peer has
-// closed its side, and a connection whose user forgets it ends all the same. The caller has the read lock, and nobody reads after it.
+// closed its side, and a connection whose user forgets it ends all the same. It is the caller's turn to read, and nobody reads after it.
 func (c *Conn) finish(failed bool) error {
 	e := c.terminate(func(*CloseError) {})
-	c.flushControl()
+	c.flushControl() // now if it can be; linger would do it, too, but only when its goroutine runs
 	c.in.discard()
 	go c.linger(failed)
 	return e
@@ -236,14 +250,14 @@ func (c *Conn) linger(failed bool) {
 	buf := bufpool.Get(readBufferSize)
 	defer bufpool.Put(buf)
 	for c.readErr == nil {
-		_, c.readErr = c.transport.rwc.Read(*buf)
+		_, c.readErr = c.transport.read(*buf)
 	}
 	if c.role == RoleClient && !failed {
 		c.transport.closeWrite()
 	}
 }
 
-// discardMessages reads until the connection has ended. The caller has the read lock.
+// discardMessages reads until the connection has ended. It is the caller's turn to read.
 func (c *Conn) discardMessages() {
 	for {
 		if _, err := c.next(); err != nil {

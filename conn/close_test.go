@@ -609,3 +609,297 @@ func TestTruncate(t *testing.T) {
 		}
 	}
 }
+
+// TestAbsoluteDeadline: the one deadline begins when the Close frame is due, and nothing that happens later begins another.
+func TestAbsoluteDeadline(t *testing.T) {
+	bothRoles(t, "7.1.1/the_answer_comes_late_and_the_end_never", func(t *testing.T, role Role) {
+		c, p := talk(t, role, nil)
+		start := time.Now()
+		go c.Close(1000, "")
+		p.WantClose("close", 1000, "")
+		timer := c.timer
+		time.Sleep(3 * time.Second)
+		p.SendClose(1000, "")
+		synctest.Wait()
+		if c.timer != timer {
+			t.Error("the answer has started another timer")
+		}
+		c.Wait(t.Context())
+		if took := time.Since(start); took != DefaultCloseTimeout {
+			t.Errorf("the connection ended after %v, want %v", took, DefaultCloseTimeout)
+		}
+	})
+	bothRoles(t, "7.1.1/the_peer_closes_and_does_not_end", func(t *testing.T, role Role) {
+		c, p := talk(t, role, nil)
+		got := readAll(c)
+		start := time.Now()
+		p.SendClose(1000, "")
+		p.WantClose("answer", 1000, "")
+		<-got
+		c.Wait(t.Context())
+		if took := time.Since(start); took != DefaultCloseTimeout {
+			t.Errorf("the connection ended after %v, want %v", took, DefaultCloseTimeout)
+		}
+	})
+	bothRoles(t, "7.1.1/none", func(t *testing.T, role Role) {
+		c, p := talk(t, role, &Config{CloseTimeout: -1})
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close(1000, "") }()
+		p.WantClose("close", 1000, "")
+		time.Sleep(time.Hour)
+		p.SendClose(1000, "")
+		finishPeer(p, role)
+		if err := <-closed; err != nil {
+			t.Errorf("an hour later Close returns %v", err)
+		}
+	})
+	bothRoles(t, "7.1.1/no_timer_is_left", func(t *testing.T, role Role) {
+		c, p := talk(t, role, nil)
+		p.SendClose(1000, "")
+		c.Read()
+		p.Close()
+		c.Wait(t.Context())
+		if c.timer.Stop() {
+			t.Error("the close timer still runs")
+		}
+		c.mu.Lock()
+		c.timer = nil
+		c.startCloseTimer()
+		c.mu.Unlock()
+		if c.timer != nil {
+			t.Error("a connection that has ended starts a close timer")
+		}
+	})
+}
+
+// TestCloseOverABrokenWrite: a Close frame that cannot be written is an error of Close, in a loop and outside.
+func TestCloseOverABrokenWrite(t *testing.T) {
+	broken := errors.New("broken")
+	for _, loop := range []bool{false, true} {
+		t.Run(fmt.Sprintf("7.1.2/in_a_loop_%v", loop), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := conntest.Pipe(1 << 10)
+				c := New(&brokenWriter{Conn: ours, err: broken}, RoleServer, nil, nil)
+				p := conntest.NewPeer(t, theirs, true)
+				p.SendText("a")
+				if loop {
+					for range c.Messages() {
+						if err := c.Close(1000, ""); !errors.Is(err, broken) {
+							t.Errorf("Close returns %v", err)
+						}
+						go p.Close()
+					}
+				} else {
+					start := time.Now()
+					if err := c.Close(1000, ""); !errors.Is(err, broken) || !errors.Is(err, net.ErrClosed) {
+						t.Errorf("Close returns %v", err)
+					}
+					if took := time.Since(start); took != DefaultCloseTimeout {
+						t.Errorf("Close took %v", took)
+					}
+				}
+				if c.State() == StateOpen {
+					t.Error("the connection is open")
+				}
+				c.CloseNow()
+				p.Close()
+			})
+		})
+	}
+	bothRoles(t, "7.1.7/failed_connection", func(t *testing.T, role Role) {
+		ours, theirs := conntest.Pipe(1 << 10)
+		c := New(&brokenWriter{Conn: ours, err: broken}, role, nil, nil)
+		p := conntest.NewPeer(t, theirs, role == RoleServer)
+		start := time.Now()
+		p.Send(conntest.Frame{Fin: true, Opcode: 3})
+		c.Read()
+		c.Wait(t.Context())
+		if took := time.Since(start); took != 0 {
+			t.Errorf("a Close frame that cannot be written was lingered for %v", took)
+		}
+		p.Close()
+	})
+}
+
+// brokenWriter fails each Write after the first `after` ones.
+type brokenWriter struct {
+	net.Conn
+	after int
+	err   error
+}
+
+func (b *brokenWriter) Write(p []byte) (int, error) {
+	if b.after--; b.after < 0 {
+		return 0, b.err
+	}
+	return b.Conn.Write(p)
+}
+
+// TestACutMessageIsNoCleanEnd: a message whose Write failed is lost, so a Close that comes afterwards does not make a clean end.
+func TestACutMessageIsNoCleanEnd(t *testing.T) {
+	broken := errors.New("broken")
+	for _, tt := range []struct {
+		name string
+		end  func(c *Conn, p *conntest.Peer)
+	}{
+		{"7.1.4/the_peer_closes", func(c *Conn, p *conntest.Peer) { p.SendClose(1000, "") }},
+		{"7.2.1/the_stream_ends", func(c *Conn, p *conntest.Peer) { p.CloseWrite() }},
+		{"7.1.1/the_timer_ends", func(c *Conn, p *conntest.Peer) {}},
+		{"7.2.1/we_cut", func(c *Conn, p *conntest.Peer) { c.CloseNow() }},
+	} {
+		bothRoles(t, tt.name, func(t *testing.T, role Role) {
+			ours, theirs := conntest.Pipe(1 << 10)
+			c := New(&brokenWriter{Conn: ours, err: broken}, role, nil, nil)
+			p := conntest.NewPeer(t, theirs, role == RoleServer)
+			first := c.Write(Text, []byte("lost"))
+			if !errors.Is(first, broken) || !errors.Is(first, ErrClosed) {
+				t.Errorf("Write returns %v", first)
+			}
+			if c.State() != StateClosing {
+				t.Errorf("after a failed Write the state is %v", c.State())
+			}
+			tt.end(c, p)
+			_, err := c.Read()
+			if !errors.Is(err, broken) || isClean(err) {
+				t.Errorf("Read returns %v", err)
+			}
+			if again := c.Write(Text, nil); again != err {
+				t.Errorf("Write returns %v, want what Read returned", again)
+			}
+			c.CloseNow()
+			p.Close()
+		})
+	}
+}
+
+// TestEOFOfAWrite: an io.EOF that a transport's Write returns does not look like a clean end.
+func TestEOFOfAWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := conntest.Pipe(1 << 10)
+		c := New(&brokenWriter{Conn: ours, err: fmt.Errorf("channel: %w", io.EOF)}, RoleServer, nil, nil)
+		if err := c.Write(Text, nil); errors.Is(err, io.EOF) || err == nil {
+			t.Errorf("Write returns %v", err)
+		}
+		theirs.Close()
+		if _, err := c.Read(); errors.Is(err, io.EOF) || err == nil {
+			t.Errorf("Read returns %v", err)
+		}
+	})
+}
+
+// TestPanicWhileClosing: a panic in the body goes through at once, without a handshake.
+func TestPanicWhileClosing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := talk(t, RoleServer, nil)
+		p.SendText("a")
+		start := time.Now()
+		func() {
+			defer func() { recover() }()
+			for range c.Messages() {
+				c.Close(1000, "")
+				panic("body")
+			}
+		}()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the panic was held up for %v", took)
+		}
+		p.SendClose(1000, "")
+		p.Close()
+		if err := c.Close(1000, ""); err != nil {
+			t.Errorf("Close after the panic: %v", err)
+		}
+	})
+}
+
+// TestHalfCloseOrder: who fails the connection shuts down at once, in both roles; over a transport that cannot be half-closed it waits for the peer.
+func TestHalfCloseOrder(t *testing.T) {
+	bothRoles(t, "7.1.7/no_half_close", func(t *testing.T, role Role) {
+		ours, theirs := net.Pipe()
+		c := New(ours, role, nil, nil)
+		p := conntest.NewPeer(t, theirs, role == RoleServer)
+		go c.Read()
+		p.Send(conntest.Frame{Fin: true, Opcode: 3})
+		p.WantClose("fail", 1002, nil)
+		start := time.Now()
+		p.SendBytes(pattern(1000)) // is taken: an answer may be on its way
+		time.Sleep(time.Second)
+		p.Close()
+		c.Wait(t.Context())
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("the connection ended after %v", took)
+		}
+	})
+}
+
+// TestWaitPrefersTheEnd: a context that has ended too does not hide how the connection ended.
+func TestWaitPrefersTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := talk(t, RoleServer, nil)
+		c.CloseNow()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 100 {
+			if err := c.Wait(ctx); !errors.Is(err, net.ErrClosed) {
+				t.Fatalf("Wait returns %v", err)
+			}
+		}
+	})
+}
+
+// stuckStream is a transport whose calls outlive its Close.
+type stuckStream struct{ release chan struct{} }
+
+func (s stuckStream) Read([]byte) (int, error)  { <-s.release; return 0, io.EOF }
+func (s stuckStream) Write([]byte) (int, error) { <-s.release; return 0, io.ErrClosedPipe }
+func (s stuckStream) Close() error              { return nil }
+
+// TestStuckTransport: calls that wait for their turn return when the connection has ended, even if the one whose turn it is does not.
+func TestStuckTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := stuckStream{make(chan struct{})}
+		c := New(s, RoleServer, nil, nil)
+		go c.Read()
+		go c.Write(Text, nil)
+		synctest.Wait()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := c.Read(); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Read: %v", err)
+			}
+		})
+		wg.Go(func() {
+			if err := c.Write(Text, nil); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Write: %v", err)
+			}
+		})
+		wg.Go(func() {
+			for _, err := range c.Messages() {
+				if !errors.Is(err, net.ErrClosed) {
+					t.Errorf("Messages: %v", err)
+				}
+			}
+		})
+		wg.Go(func() {
+			if err := c.Close(1000, ""); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Close: %v", err)
+			}
+		})
+		synctest.Wait()
+		c.CloseNow()
+		wg.Wait()
+		close(s.release)
+	})
+}
+
+// emptyReads is a transport that returns neither bytes nor errors.
+type emptyReads struct{ stuckStream }
+
+func (emptyReads) Read([]byte) (int, error)    { return 0, nil }
+func (emptyReads) Write(p []byte) (int, error) { return len(p), nil }
+
+func TestEmptyReads(t *testing.T) {
+	c := New(emptyReads{}, RoleServer, nil, nil)
+	if _, err := c.Read(); !errors.Is(err, io.ErrNoProgress) || !errors.Is(err, ErrClosed) {
+		t.Errorf("Read: %v", err)
+	}
+}

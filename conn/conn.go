@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -23,15 +22,15 @@ type Conn struct {
 	subprotocol string
 	transport   transport
 
-	// The read half. Whoever has put into readLock reads.
-	readLock chan struct{}
-	looping  atomic.Bool // a Messages loop has readLock
-	in       input
-	readErr  error // the transport's, met with bytes that came before it
+	// The read half belongs to whose turn it is.
+	turn    turn
+	in      input
+	readErr error // the transport's, met with bytes that came before it
 
 	// The write half. Whoever has put into writeLock writes.
 	writeLock chan struct{}
 	writeErr  error // nothing can be written any more; written with mu held, too
+	dataErr   error // the writeErr that cut a message; guarded by mu
 	vector    net.Buffers
 	vectors   [2][]byte
 	control   [2 * protocol.MaxControlFrame]byte
@@ -49,7 +48,7 @@ type Conn struct {
 // already been read; New does not retain buffered. The Conn closes rwc when it ends.
 //
 // If rwc is a net.Conn its deadlines are used, and set to none first; if it has a method CloseWrite() error, that half-closes it.
-// rwc's Read and Write must be usable at the same time, and Close must end both.
+// rwc's Read and Write must be usable at the same time, and its Close must end both and not wait itself.
 func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	r := cfg.resolved()
 	return newConn(rwc, role, buffered, &r)
@@ -60,11 +59,11 @@ func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *C
 		cfg:       cfg,
 		role:      role,
 		transport: newTransport(rwc, cfg.WriteTimeout),
-		readLock:  make(chan struct{}, 1),
 		writeLock: make(chan struct{}, 1),
 		send:      protocol.NewSender(protocol.Role(role)),
 		done:      make(chan struct{}),
 	}
+	c.transport.expired = func() { c.abort(errWriteTimeout) }
 	c.in.recv = protocol.NewReceiver(protocol.Role(role), cfg.limits())
 	c.in.prime(buffered)
 	return c
@@ -102,7 +101,7 @@ func (c *Conn) State() State {
 	switch {
 	case c.released:
 		return StateClosed
-	case c.err != nil || c.send.State() != protocol.Open:
+	case c.err != nil || c.writeErr != nil || c.send.State() != protocol.Open:
 		return StateClosing
 	}
 	return StateOpen

@@ -165,3 +165,64 @@ func TestNoDataBehindClose(t *testing.T) {
 		p.WantIdle("and nothing behind it")
 	})
 }
+
+// TestCloseLeavesBeforeCloseReturns: beside a loop, too, Close returns when its frame has left, and not before.
+func TestCloseLeavesBeforeCloseReturns(t *testing.T) {
+	bothRoles(t, "3/stuck_writer", func(t *testing.T, role Role) {
+		ours, theirs := conntest.Pipe(1000)
+		c, p := talkOver(t, ours, theirs, role, &Config{WriteTimeout: -1})
+		got := readAll(c)
+		go c.Write(Binary, pattern(5000))
+		synctest.Wait()
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close(1000, "") }()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("Close returned while a message was being written")
+		default:
+		}
+		p.WantBinary("the message that was being written", pattern(5000))
+		p.WantClose("then the close", 1000, "")
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		p.SendClose(1000, "")
+		<-got
+	})
+}
+
+// TestControlBehindControl: what becomes due while a control frame is being written leaves after it.
+func TestControlBehindControl(t *testing.T) {
+	bothRoles(t, "5.5.3/pong_behind_pong", func(t *testing.T, role Role) {
+		ours, theirs := conntest.Pipe(50)
+		c, p := talkOver(t, ours, theirs, role, nil)
+		readAll(c)
+		first, second := strings.Repeat("a", 100), strings.Repeat("b", 100)
+		go p.SendPing(first)
+		synctest.Wait() // the pong is half written
+		go p.SendPing(second)
+		synctest.Wait()
+		p.WantPong("the first", first)
+		p.WantPong("and what came meanwhile", second)
+	})
+}
+
+// TestTryWriteTakesAPart: what a transport took of a control frame is not sent again, and the rest follows.
+func TestTryWriteTakesAPart(t *testing.T) {
+	for n := range 8 {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := conntest.Pipe(1000)
+			c, p := talkOver(t, ours, theirs, RoleServer, nil)
+			c.transport.tryWrite = func(b []byte) (int, error) { return ours.Write(b[:min(n, len(b))]) }
+			got := readAll(c)
+			p.SendPing("hello")
+			p.WantPong("whole", "hello")
+			p.SendPing("again")
+			p.WantPong("whole", "again")
+			p.SendClose(1000, "")
+			p.WantClose("whole", 1000, "")
+			<-got
+		})
+	}
+}

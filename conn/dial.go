@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/hawser-go/hawser/handshake"
 )
@@ -20,6 +21,8 @@ const (
 	maxResponseHead = 16 << 10
 	// maxErrorBody is how much of a refusal's body a HandshakeError keeps.
 	maxErrorBody = 1 << 10
+	// errorBodyTimeout bounds the wait for it: the answer is known, and a body without a length ends when the server closes.
+	errorBodyTimeout = time.Second
 )
 
 // Dial opens a connection to a ws or wss URL (RFC 6455, 3 and 4.1). The context, and [Config].HandshakeTimeout, bound the opening handshake;
@@ -44,6 +47,9 @@ func Dial(ctx context.Context, url string, cfg *Config) (*Conn, error) {
 	}
 	nc, err := resolved.dialTransport(ctx, u, secure)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = contextError(ctx) // each way to dial says it differently
+		}
 		return nil, &HandshakeError{Err: err}
 	}
 	c, err := upgrade(ctx, nc, head, q, &resolved)
@@ -117,13 +123,22 @@ func upgrade(ctx context.Context, nc net.Conn, head []byte, q handshake.ClientRe
 	if !stop() {
 		if e, ok := errors.AsType[*HandshakeError](err); ok && e.Status != 0 {
 			// There is an answer, only its body was cut.
-			e.Err = fmt.Errorf("%w (body: %w)", e.Err, context.Cause(ctx))
+			e.Err = fmt.Errorf("%w (body: %w)", e.Err, contextError(ctx))
 			return nil, e
 		}
 		// What the exchange met is only what the closing did.
-		return nil, &HandshakeError{Err: context.Cause(ctx)}
+		return nil, &HandshakeError{Err: contextError(ctx)}
 	}
 	return c, err
+}
+
+// contextError returns why ctx ended: an error that matches both ctx.Err() and the cause, if that is another.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == err {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 func exchange(nc net.Conn, head []byte, q handshake.ClientRequest, cfg *Config) (*Conn, error) {
@@ -143,6 +158,7 @@ func exchange(nc net.Conn, head []byte, q handshake.ClientRequest, cfg *Config) 
 		}
 		result, err := handshake.CheckResponse(resp, q)
 		if err != nil {
+			nc.SetReadDeadline(time.Now().Add(errorBodyTimeout))
 			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // as much as there is
 			return nil, &HandshakeError{Status: resp.StatusCode, Header: resp.Header, Body: body, Err: err}
 		}

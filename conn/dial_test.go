@@ -334,7 +334,10 @@ func TestDialStops(t *testing.T) {
 			waitClosed(nc.(*tls.Conn).NetConn().(*conntest.PipeConn)) // it does not read an alert either
 		})}, 0},
 	} {
-		const limit = 3 * time.Second
+		limit := 3 * time.Second
+		if tt.status != 0 {
+			limit = errorBodyTimeout / 2 // or the body's own limit ends it
+		}
 		cause := errors.New("the user has left")
 		for how, want := range map[string]struct {
 			err     error
@@ -377,17 +380,23 @@ func TestDialStops(t *testing.T) {
 					start := time.Now()
 					begin()
 					c, err := Dial(ctx, tt.url, cfg)
-					limit := limit
+					limit, wantErr := limit, want.err
 					if how == "the_default_timeout" {
 						limit = DefaultHandshakeTimeout
+						if tt.status != 0 {
+							limit, wantErr = errorBodyTimeout, nil
+						}
 					}
 					if took := time.Since(start); took != limit {
 						t.Errorf("returned after %v", took)
 					}
 					e := wantHandshakeError(t, c, err)
 					// crypto/tls reports the context's error, not its cause.
-					if !errors.Is(err, want.err) && !(tt.name == "TLS_handshake" && errors.Is(err, context.Canceled)) {
+					if wantErr != nil && !errors.Is(err, wantErr) && !(tt.name == "TLS_handshake" && errors.Is(err, context.Canceled)) {
 						t.Errorf("error is %v, want %v", err, want.err)
+					}
+					if how == "cancellation_with_a_cause" && !errors.Is(err, context.Canceled) {
+						t.Errorf("error is %v, which hides that the context was cancelled", err)
 					}
 					if e.Status != tt.status || (e.Header != nil) != (tt.status != 0) {
 						t.Errorf("status is %d, want %d", e.Status, tt.status)

@@ -70,11 +70,13 @@ const (
 //   - io.EOF, if the end was clean: see Clean,
 //   - io.ErrUnexpectedEOF, if the transport ended inside a frame or a fragmented message,
 //   - net.ErrClosed, if this side closed: Close or CloseNow was called,
-//   - and whatever Err matches, for example os.ErrDeadlineExceeded after a timeout or [*frame.ProtocolError] after a violation by the peer.
+//   - and whatever Err matches, for example os.ErrDeadlineExceeded after a timeout.
+//
+// errors.AsType[*frame.ProtocolError] has the rule that the peer broke, if it did.
 type CloseError struct {
 	// Received is the Close frame that came, nil if none did.
 	Received *Close
-	// Sent is the Close frame that this side sent, or had begun to send, nil if none.
+	// Sent is the Close frame that this side sent, or was about to send when the connection ended, nil if none.
 	Sent *Close
 	// Local reports that this side ended the connection, by Close or CloseNow, before any Close frame came.
 	Local bool

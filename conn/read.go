@@ -15,10 +15,10 @@ import (
 // A clean end (see [CloseError]) ends the loop without an error. Any other end yields exactly one error, last, with the zero Message. After a break
 // the connection is open and the next read goes on where the loop was; if Close had been called, leaving the loop finishes the closing handshake.
 //
-// While the loop runs, other reads return [ErrReading]; so does a second loop, by yielding it.
+// While the loop runs, other reads return [ErrReading], those that were waiting for their turn, too; so does a second loop, by yielding it.
 func (c *Conn) Messages() iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		if err := c.beginLoop(); err != nil {
+		if err := c.takeTurn(aLoop); err != nil {
 			if !isClean(err) {
 				yield(Message{}, err)
 			}
@@ -43,29 +43,24 @@ func (c *Conn) Messages() iter.Seq2[Message, error] {
 	}
 }
 
-// beginLoop takes the read lock for a Messages loop. If the connection has ended, the error says how.
-func (c *Conn) beginLoop() error {
-	if c.looping.Load() {
-		return ErrReading
+// takeTurn waits until h may read. If the connection ends meanwhile, the error says how.
+func (c *Conn) takeTurn(h turnHolder) error {
+	err := c.turn.take(h, c.done)
+	if err == ErrClosed {
+		return c.ended()
 	}
-	c.readLock <- struct{}{}
-	if err := c.ended(); err != nil {
-		<-c.readLock
-		return err
-	}
-	c.looping.Store(true)
-	return nil
+	return err
 }
 
-// endLoop gives the read lock back. If the loop was left by itself, and not by a panic, it finishes a closing handshake that this side has begun.
+// endLoop gives the loop's turn back. If the loop was left by itself, and not by a panic, it finishes a closing handshake that this side has begun.
 func (c *Conn) endLoop(left bool) {
 	// In this order: a Close at the same time either finds no loop and reads itself, or is seen here.
-	c.looping.Store(false)
+	c.turn.pass(aRead)
 	if left && c.closing() {
 		c.discardMessages()
 	}
 	c.in.idle()
-	<-c.readLock
+	c.turn.pass(nobody)
 }
 
 // Read returns the next message. The caller owns the result.
@@ -89,11 +84,10 @@ func (c *Conn) ReadAppend(dst []byte) (Message, error) {
 
 // read returns what take makes of the next message.
 func (c *Conn) read(take func(Message) Message) (Message, error) {
-	if c.looping.Load() {
-		return Message{}, ErrReading
+	if err := c.takeTurn(aRead); err != nil {
+		return Message{}, err
 	}
-	c.readLock <- struct{}{}
-	defer func() { <-c.readLock }()
+	defer c.turn.pass(nobody)
 	m, err := c.next()
 	if err != nil {
 		return Message{}, err
@@ -103,7 +97,7 @@ func (c *Conn) read(take func(Message) Message) (Message, error) {
 	return m, nil
 }
 
-// next returns the next message, a view that the next call ends. The caller has the read lock.
+// next returns the next message, a view that the next call ends. It is the caller's turn.
 func (c *Conn) next() (Message, error) {
 	if err := c.ended(); err != nil {
 		return Message{}, err
@@ -133,9 +127,9 @@ func (c *Conn) fill() error {
 	if c.readErr != nil {
 		return c.lost(c.readErr)
 	}
-	n, err := c.transport.rwc.Read(c.in.space())
+	n, err := c.transport.read(c.in.space())
 	c.in.advance(n)
-	if n == 0 && err != nil {
+	if n == 0 {
 		return c.lost(err)
 	}
 	c.readErr = err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/conntest"
+	"github.com/hawser-go/hawser/internal/protocol"
 )
 
 func TestMessages(t *testing.T) {
@@ -334,8 +335,8 @@ func TestBytesBeforeAnError(t *testing.T) {
 		if _, err := c.Read(); !errors.Is(err, broken) || !errors.Is(err, ErrClosed) {
 			t.Errorf("Read: %v", err)
 		}
-		if !rwc.closed {
-			t.Error("the transport was not closed")
+		if !rwc.closed || rwc.reads != 1 {
+			t.Errorf("the transport was read %d times after its error, closed: %v", rwc.reads-1, rwc.closed)
 		}
 	})
 }
@@ -345,9 +346,11 @@ type lastGasp struct {
 	b      []byte
 	err    error
 	closed bool
+	reads  int
 }
 
 func (l *lastGasp) Read(p []byte) (int, error) {
+	l.reads++
 	n := copy(p, l.b)
 	l.b = l.b[n:]
 	return n, l.err
@@ -412,6 +415,60 @@ func TestEndIsSticky(t *testing.T) {
 		p.WantClose("an unmasked frame fails the connection", 1002, nil)
 		p.WantEOF("and ends it")
 	})
+}
+
+// TestReadingDoesNotAllocate: messages in one frame and in several, small and large, with a ping between, and the buffers find their way back.
+func TestReadingDoesNotAllocate(t *testing.T) {
+	for _, n := range []int{100, 5000, 100000} {
+		var b []byte
+		p := pattern(n)
+		for _, f := range []conntest.Frame{
+			{Fin: true, Opcode: conntest.Binary, Payload: p}, {Opcode: conntest.Binary, Payload: p[:n/2]}, {Fin: true, Opcode: conntest.Pong, Payload: p[:50]},
+			{Fin: true, Opcode: conntest.Continuation, Payload: p[n/2:]},
+		} {
+			b = masked(f).Append(b)
+		}
+		wire, input := make([]byte, len(b)), newFeeder(1<<20)
+		conntest.ShouldNotAllocate(t, func() {
+			copy(wire, b)
+			for rest := wire; len(rest) > 0; {
+				k := copy(input.in.space(), rest)
+				input.in.advance(k)
+				rest = rest[k:]
+				for {
+					e, data, err := input.in.next()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if e.Kind == protocol.None {
+						break
+					}
+					if e.Kind == protocol.Message && (len(data) != n || cap(data) != n) {
+						t.Fatalf("message of %d bytes with capacity %d, want %d", len(data), cap(data), n)
+					}
+				}
+			}
+			input.in.idle()
+		})
+	}
+}
+
+// TestHeaderAloneAfterLoad: a view whose payload has not begun keeps a buffer that is large enough for it.
+func TestHeaderAloneAfterLoad(t *testing.T) {
+	f := newFeeder(1 << 20)
+	f.in.full = true // so the buffer is large
+	b := masked(conntest.Frame{Fin: true, Opcode: conntest.Binary, Payload: pattern(5000)}).Append(nil)
+	f.feed(b[:8], 8)
+	for i := 8; i < len(b); i += 1000 {
+		if len(f.in.space()) == 0 {
+			t.Fatal("no space")
+		}
+		f.in.advance(0)
+		f.feed(b[i:min(i+1000, len(b))], 1000)
+	}
+	if len(f.trace) != 1 || f.err != nil {
+		t.Errorf("%d messages, %v", len(f.trace), f.err)
+	}
 }
 
 func TestEchoDoesNotAllocate(t *testing.T) {

@@ -16,6 +16,7 @@ type transport struct {
 	rwc     io.ReadWriteCloser
 	conn    net.Conn // rwc, nil if it is no net.Conn
 	timeout time.Duration
+	expired func() // called when timeout has passed, where there are no deadlines
 	// socket: conn is exactly a *net.TCPConn or a *net.UnixConn. Wrappers of one are driven through their methods.
 	socket bool
 	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
@@ -25,6 +26,7 @@ type transport struct {
 
 func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
 	t := transport{rwc: rwc, timeout: timeout, once: new(sync.Once)}
+	t.expired = func() { t.close() }
 	t.conn, _ = rwc.(net.Conn)
 	switch c := rwc.(type) {
 	case *net.TCPConn:
@@ -42,10 +44,12 @@ func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
 
 // maxTimedWrite is how much is written under one deadline where a write that timed out cannot be gone on with, or
 // does not say how far it came: so the timeout is one of progress for a large message, too.
-const maxTimedWrite = 64 << 10
+// It has room for copyLimit bytes with what goes before them, which leave in one write.
+const maxTimedWrite = copyLimit + 1<<10
 
 // write writes all of p. A timeout counts from the last progress.
 func (t *transport) write(p []byte) error {
+	defer t.disarm()
 	for len(p) > 0 {
 		piece := p
 		if !t.socket && len(p) > maxTimedWrite {
@@ -70,8 +74,11 @@ func (t *transport) write(p []byte) error {
 // writeVector writes all of v, in one system call if the socket takes it. v is modified in place.
 func (t *transport) writeVector(v *net.Buffers) error {
 	for len(*v) > 0 {
-		t.arm()
+		stop := t.arm()
 		n, err := v.WriteTo(t.conn)
+		if stop != nil && !stop() {
+			err = errWriteTimeout
+		}
 		if err != nil && (n == 0 || !t.goesOn(err)) {
 			return writeError(err)
 		}
@@ -85,8 +92,11 @@ func (t *transport) goesOn(err error) bool {
 }
 
 func writeError(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return errWriteTimeout
+	case errors.Is(err, io.EOF):
+		return io.ErrClosedPipe // io.EOF is for the end of what is read, and a CloseError that matches it is clean
 	}
 	return err
 }
@@ -95,12 +105,31 @@ func writeError(err error) error {
 func (t *transport) arm() (stop func() bool) {
 	switch {
 	case t.timeout == 0:
-	case t.conn != nil:
-		t.conn.SetWriteDeadline(time.Now().Add(t.timeout))
-	default:
-		return time.AfterFunc(t.timeout, func() { t.close() }).Stop
+	case t.conn != nil && t.conn.SetWriteDeadline(time.Now().Add(t.timeout)) == nil:
+	default: // no deadlines, or none that work
+		return time.AfterFunc(t.timeout, t.expired).Stop
 	}
 	return nil
+}
+
+// disarm takes the deadline of a write back. On a socket an old one does no harm; but tls.Conn writes when it reads, to answer a KeyUpdate, and an error of that stays.
+func (t *transport) disarm() {
+	if t.timeout != 0 && t.conn != nil && !t.socket {
+		t.conn.SetWriteDeadline(time.Time{})
+	}
+}
+
+// maxEmptyReads is how often in a row a transport may return neither bytes nor an error, as in bufio.
+const maxEmptyReads = 100
+
+// read reads into p, which is not empty. It returns bytes, or an error, or both.
+func (t *transport) read(p []byte) (n int, err error) {
+	for range maxEmptyReads {
+		if n, err = t.rwc.Read(p); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }
 
 // closeWrite ends our direction of the stream and reports whether the transport can do that.

@@ -209,7 +209,7 @@ func TestTransportTimeout(t *testing.T) {
 				t.Errorf("write returned after %v", took)
 			}
 		})
-		inBubble(t, "2.9/"+name+"/the_timeout_counts_for_each_64_KiB", func(t *testing.T) {
+		inBubble(t, "2.9/"+name+"/the_timeout_counts_for_each_piece", func(t *testing.T) {
 			a, b := conntest.Pipe(0)
 			defer a.Close()
 			defer b.Close()
@@ -487,6 +487,50 @@ func TestTransportTryWrite(t *testing.T) {
 		wrapper := struct{ *net.TCPConn }{new(net.TCPConn)} // has SyscallConn, but its Write may do anything
 		if tr := newTransport(wrapper, 0); tr.tryWrite != nil || tr.socket {
 			t.Error("a wrapper can be tried")
+		}
+	})
+}
+
+// deadlineSpy keeps the last write deadline, or refuses deadlines.
+type deadlineSpy struct {
+	net.Conn
+	last   time.Time
+	refuse error
+}
+
+func (d *deadlineSpy) SetWriteDeadline(t time.Time) error {
+	if d.refuse != nil {
+		return d.refuse
+	}
+	d.last = t
+	return d.Conn.SetWriteDeadline(t)
+}
+
+// TestNoDeadlineIsLeft: tls.Conn writes when it reads, to answer a KeyUpdate. Under a write deadline that had passed meanwhile that would fail, and stay an error.
+func TestNoDeadlineIsLeft(t *testing.T) {
+	inBubble(t, "2.9/after_a_write", func(t *testing.T) {
+		a, b := conntest.Pipe(1 << 10)
+		defer a.Close()
+		defer b.Close()
+		spy := &deadlineSpy{Conn: a}
+		tr := newTransport(spy, time.Second)
+		if err := tr.write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if !spy.last.IsZero() {
+			t.Errorf("a write leaves the deadline %v", spy.last)
+		}
+	})
+	inBubble(t, "2.9/deadlines_that_do_not_work", func(t *testing.T) {
+		a, b := conntest.Pipe(0)
+		defer b.Close()
+		tr := newTransport(&deadlineSpy{Conn: a, refuse: errors.ErrUnsupported}, time.Second)
+		start := time.Now()
+		if err := tr.write([]byte("x")); err != errWriteTimeout {
+			t.Errorf("write: %v", err)
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("write returned after %v", took)
 		}
 	})
 }

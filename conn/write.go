@@ -32,7 +32,7 @@ func (c *Conn) Write(t MessageType, p []byte) error {
 	}
 	defer c.unlockWrite()
 	if c.writeErr != nil {
-		return c.writeFailed(c.writeErr)
+		return c.closeError()
 	}
 	return c.writeFrame(frame.Opcode(t), p)
 }
@@ -74,6 +74,9 @@ func (c *Conn) writeFrame(op frame.Opcode, p []byte) error {
 		}
 	}
 	if err != nil {
+		c.mu.Lock()
+		c.dataErr = err
+		c.mu.Unlock()
 		return c.writeFailed(err)
 	}
 	return nil
@@ -119,7 +122,7 @@ func (c *Conn) lockWrite() error {
 	case c.writeLock <- struct{}{}:
 		return nil
 	case <-c.done:
-		return c.ended()
+		return c.closeError()
 	}
 }
 
@@ -139,7 +142,7 @@ func (c *Conn) writeFailed(err error) error {
 		e := c.err
 		if e == nil {
 			e = c.snapshot()
-			e.Err = err
+			e.Err = err // whatever was cut
 		}
 		c.mu.Unlock()
 		return e

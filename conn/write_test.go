@@ -189,7 +189,15 @@ func TestWriteTimeout(t *testing.T) {
 		ours, theirs := conntest.Pipe(1000)
 		c := New(struct{ io.ReadWriteCloser }{ours}, role, nil, &Config{WriteTimeout: 3 * time.Second})
 		start := time.Now()
+		read := make(chan error, 1)
+		go func() { // notices the closing first, and must not take that for the cause
+			_, err := c.Read()
+			read <- err
+		}()
 		err := c.Write(Binary, pattern(100000))
+		if rerr := <-read; rerr != err {
+			t.Errorf("Read returns %v, Write %v", rerr, err)
+		}
 		if took := time.Since(start); took != 3*time.Second {
 			t.Errorf("Write took %v, want 3s", took)
 		}

@@ -122,8 +122,7 @@ func (r *Receiver) Header(b []byte) (n int, err error) {
 		return 0, r.err
 	}
 	if h.Opcode != frame.OpcodeContinuation {
-		r.opcode = h.Opcode
-		r.utf8.Reset()
+		r.opcode = h.Opcode // and utf8 is at a boundary: a text message ended complete, or was the last
 	}
 	r.remaining = h.PayloadLength
 	r.size, r.fragments = size+h.PayloadLength, fragments+1
@@ -131,7 +130,7 @@ func (r *Receiver) Header(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// Frame returns the header that Header took last. It must not be modified, and is valid until the next call to Header.
+// Frame returns the header that Header took last. It must not be modified; valid until the next call to Header, which overwrites it also if it takes nothing.
 func (r *Receiver) Frame() *frame.Header { return &r.frame }
 
 // Opcode returns the type of the message that the current data frame belongs to: text or binary, also in a continuation.

@@ -1,0 +1,56 @@
+package conn
+
+import "sync"
+
+// turn says whose turn it is to read. Waiting is on a channel, so that the end of the connection can end it.
+type turn struct {
+	mu      sync.Mutex
+	holder  turnHolder
+	changed chan struct{} // closed when the holder changes; nil while nobody waits, so that an undisturbed reader allocates nothing
+}
+
+type turnHolder uint8
+
+const (
+	nobody turnHolder = iota
+	aRead             // a single read, or Close, which reads itself
+	aLoop             // a Messages loop
+)
+
+// take takes the turn for h. It waits for a read to end, and returns ErrReading if it is a loop's turn, also if the loop's came while it waited. If done
+// is closed while it waits, it returns ErrClosed.
+func (t *turn) take(h turnHolder, done <-chan struct{}) error {
+	for {
+		t.mu.Lock()
+		switch t.holder {
+		case nobody:
+			t.holder = h
+			t.mu.Unlock()
+			return nil
+		case aLoop:
+			t.mu.Unlock()
+			return ErrReading
+		}
+		if t.changed == nil {
+			t.changed = make(chan struct{})
+		}
+		changed := t.changed
+		t.mu.Unlock()
+		select {
+		case <-changed:
+		case <-done:
+			return ErrClosed
+		}
+	}
+}
+
+// pass makes h the holder: nobody, or a loop that is being left becomes a read.
+func (t *turn) pass(h turnHolder) {
+	t.mu.Lock()
+	t.holder = h
+	if t.changed != nil {
+		close(t.changed)
+		t.changed = nil
+	}
+	t.mu.Unlock()
+}
