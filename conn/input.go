@@ -59,7 +59,7 @@ func (in *input) space() []byte {
 	if in.view {
 		from = in.start
 	}
-	empty := from == in.w && !in.view
+	empty := from == in.w
 	switch {
 	case in.full && len(*in.buf) < bulkBufferSize, empty && in.w <= readBufferSize && len(*in.buf) > size:
 		old := in.buf

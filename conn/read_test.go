@@ -453,7 +453,7 @@ func TestReadingDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestHeaderAloneAfterLoad: a view whose payload has not begun keeps a buffer that is large enough for it.
+// TestHeaderAloneAfterLoad: a view whose payload has not begun may lose its large buffer, and gets one again that is large enough.
 func TestHeaderAloneAfterLoad(t *testing.T) {
 	f := newFeeder(1 << 20)
 	f.in.full = true // so the buffer is large
