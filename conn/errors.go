@@ -166,7 +166,7 @@ type HandshakeError struct {
 
 // Error says what went wrong, with a prefix of the body if there is one.
 func (e *HandshakeError) Error() string {
-	s := "hawser: opening handshake failed: " + e.Err.Error()
+	s := "hawser: opening handshake failed: " + strings.TrimPrefix(e.Err.Error(), "handshake: ")
 	if len(e.Body) > 0 {
 		s += fmt.Sprintf(": %.200q", e.Body)
 	}

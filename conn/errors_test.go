@@ -172,9 +172,9 @@ func TestHandshakeError(t *testing.T) {
 	}{
 		{"4.1/cause", HandshakeError{Err: io.ErrUnexpectedEOF}, "hawser: opening handshake failed: unexpected EOF"},
 		{"4.2.2/refusal", HandshakeError{Status: 403, Header: http.Header{}, Err: refused},
-			"hawser: opening handshake failed: handshake: Origin is not allowed (RFC 6455, 10.2)"},
+			"hawser: opening handshake failed: Origin is not allowed (RFC 6455, 10.2)"},
 		{"4.1/body", HandshakeError{Status: 403, Body: []byte("no\r\nway\x00\xff"), Err: refused},
-			`hawser: opening handshake failed: handshake: Origin is not allowed (RFC 6455, 10.2): "no\r\nway\x00\xff"`},
+			`hawser: opening handshake failed: Origin is not allowed (RFC 6455, 10.2): "no\r\nway\x00\xff"`},
 		{"4.1/long_body_is_cut", HandshakeError{Status: 500, Body: []byte(strings.Repeat("b", 1<<10)), Err: io.EOF},
 			`hawser: opening handshake failed: EOF: "` + strings.Repeat("b", 200) + `"`},
 	} {
