@@ -1,0 +1,94 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hawser-go/hawser/mask"
+)
+
+func TestSpreadOf(t *testing.T) {
+	for _, tt := range []struct {
+		values []float64
+		want   spread
+	}{
+		{[]float64{3}, spread{3, 3, 3}},
+		{[]float64{5, 1, 4, 2, 3}, spread{2, 3, 4}},
+		{[]float64{4, 1, 3, 2}, spread{1.75, 2.5, 3.25}},
+	} {
+		if got := spreadOf(tt.values); got != tt.want {
+			t.Errorf("%v: %v, want %v", tt.values, got, tt.want)
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		goal goal
+		s    spread
+		want string
+	}{
+		{"ratio above", goal{atLeast: 5}, spread{5.9, 6, 6.1}, "met"},
+		{"ratio below", goal{atLeast: 5}, spread{3.9, 4, 4.1}, "MISSED"},
+		{"ratio below within the spread", goal{atLeast: 5}, spread{4, 4.8, 5.1}, "equal"},
+		{"ratio above within the spread", goal{atLeast: 5}, spread{4.9, 5.1, 5.3}, "equal"},
+		{"exactly, without a spread", goal{atLeast: 1}, spread{1, 1, 1}, "met"},
+		{"time below", goal{atMost: 5}, spread{3.9, 4, 4.1}, "met"},
+		{"time above", goal{atMost: 5}, spread{5.9, 6, 6.1}, "MISSED"},
+		{"time above within the spread", goal{atMost: 5}, spread{4.9, 5.1, 5.3}, "equal"},
+		{"none", goal{}, spread{1, 2, 3}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.goal.judge(tt.s); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// The figure is the median of the rounds' own ratios: two rounds on a machine that was ten times slower do not count for more.
+func TestResult(t *testing.T) {
+	l := line{times: []float64{2, 20, 2}, references: []float64{4, 40, 4}, reference: func() {}}
+	if got, want := l.result(), (result{2, 4, spread{2, 2, 2}}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestWordLoopIsCorrect(t *testing.T) {
+	for n := range 40 {
+		a, b := make([]byte, n), make([]byte, n)
+		key := mask.Key{1, 2, 3, 4}
+		if got, want := wordLoop(a, key), mask.XOR(b, key); got != want || !slices.Equal(a, b) {
+			t.Errorf("%d octets: %v %v, want %v %v", n, a, got, b, want)
+		}
+	}
+}
+
+// Each line runs, and there are no two of a name.
+func TestLines(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, l := range allLines() {
+		if seen[l.name] || l.per < 1 {
+			t.Errorf("%s is there twice, or does %d operations", l.name, l.per)
+		}
+		seen[l.name] = true
+		l.measure(time.Nanosecond)
+		if r := l.result(); r.time <= 0 || l.reference != nil && r.referenceTime <= 0 {
+			t.Errorf("%s: %+v", l.name, r)
+		}
+	}
+}
+
+func TestWorstOfGroups(t *testing.T) {
+	f := func() {}
+	ratio := func(group string, x float64) *line {
+		return &line{group: group, reference: f, times: []float64{1}, references: []float64{x}}
+	}
+	a, b, c, d := ratio("a", 2), ratio("a", 1), ratio("a", 3), ratio("", 9)
+	e, slow, g := &line{group: "b", times: []float64{1}}, &line{group: "b", times: []float64{2}}, ratio("", 1)
+	if got, want := worstOfGroups([]*line{a, b, c, d, e, slow, g}), []*line{b, d, slow, g}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

@@ -1,0 +1,38 @@
+//go:build linux
+
+package main
+
+import (
+	"net"
+
+	"github.com/hawser-go/hawser"
+)
+
+// The echo loop of hawser's README, on net/http, with the default Config. Its write timeout is on, as it is by default.
+var hawserAdapter = adapter{
+	Name:     "hawser",
+	Module:   "github.com/hawser-go/hawser",
+	Settings: "hawser.Handler on net/http with the default Config; Messages and Write, as in the README. Broadcast: Write to each.",
+	serve: func(ln net.Listener, s *setup) error {
+		var all set[*hawser.Conn]
+		return s.serveHTTP(ln, hawser.Handler(func(c *hawser.Conn) {
+			if s.handler == "broadcast" {
+				all.add(c)
+				defer all.remove(c)
+			}
+			s.conns.Add(1)
+			defer s.conns.Add(-1)
+			for m, err := range c.Messages() {
+				if err != nil {
+					return
+				}
+				s.work()
+				if s.handler == "broadcast" {
+					all.each(func(c *hawser.Conn) { c.Write(m.Type, m.Data) })
+				} else if c.Write(m.Type, m.Data) != nil {
+					return
+				}
+			}
+		}, nil))
+	},
+}
