@@ -67,7 +67,8 @@ var importTable = map[string]rule{
 	"autobahn/testee": {ours: []string{"."}, outside: true},
 	// What measures the framing core calls it directly.
 	"bench/workload": {ours: []string{"frame", "internal/protocol", "mask"}, outside: true},
-	"bench/cmd/core": {ours: []string{"bench/workload", "frame", "internal/utf8stream", "mask"}, outside: true},
+	"bench/rounds":   {outside: true},
+	"bench/cmd/core": {ours: []string{"bench/rounds", "bench/workload", "frame", "internal/utf8stream", "mask"}, outside: true},
 	// The judge does not know the judged.
 	"autobahn/...": {ours: []string{"autobahn/caseset"}, outside: true},
 }

@@ -58,7 +58,7 @@ func (c *Conn) writeFrame(op frame.Opcode, p []byte) error {
 	if !open {
 		return c.closeError()
 	}
-	b = frame.AppendHeader(b, h)
+	b = h.Append(b)
 	var err error
 	switch {
 	case c.role == RoleClient:

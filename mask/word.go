@@ -32,11 +32,11 @@ func rotate(k uint32, n int) uint32 { return bits.RotateLeft32(k, -8*n) }
 func xor(b []byte, k32 uint32) uint32 {
 	n, i := len(b), 0
 	next := rotate(k32, n)
-	if n >= limit.xor {
-		vector(&b[0], &b[0], n, k32)
-		return next
-	}
 	if n >= 8 {
+		if n >= limit.xor {
+			vector(&b[0], &b[0], n, k32)
+			return next
+		}
 		k := uint64(k32)<<32 | uint64(k32)
 		// Four words for each turn: the bookkeeping of the loop costs as much
 		// as one or two of them.
@@ -61,6 +61,9 @@ func xor(b []byte, k32 uint32) uint32 {
 			binary.LittleEndian.PutUint64(w, binary.LittleEndian.Uint64(w)^k)
 			i += 8
 		}
+	} else if n == 1 {
+		b[0] ^= byte(k32) // the steps below, done one by one, are slower than a loop over one octet
+		return next
 	}
 	// The last seven octets are not done with one word that lies over some of
 	// those before, as copyXOR does it: a processor cannot hand a load what two

@@ -132,9 +132,8 @@ func (s *Sender) AppendControl(b []byte, key mask.Key) []byte {
 }
 
 func (s *Sender) appendHeader(b []byte, op frame.Opcode, size uint64, key mask.Key) []byte {
-	return frame.AppendHeader(b, frame.Header{
-		Fin: true, Opcode: op, Masked: s.role == Client, MaskingKey: key, PayloadLength: size,
-	})
+	h := frame.Header{Fin: true, Opcode: op, Masked: s.role == Client, MaskingKey: key, PayloadLength: size}
+	return h.Append(b)
 }
 
 func (s *Sender) mask(p []byte, key mask.Key) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/hawser-go/hawser/bench/rounds"
 	"github.com/hawser-go/hawser/bench/workload"
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/utf8stream"
@@ -15,43 +16,43 @@ import (
 // inner is how often a short operation is repeated inside the function that is timed, whose own call is then little.
 const inner = 64
 
-func allLines() []*line {
+func allLines() []*rounds.Line {
 	return slices.Concat(maskLines(), shortMaskLines(), utf8Lines(), headerLines(), receiveLines())
 }
 
 // maskLines are the large payloads: what is possible is what copy does.
-func maskLines() (lines []*line) {
+func maskLines() (lines []*rounds.Line) {
 	for _, size := range []int{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 << 20} {
 		dst, src := make([]byte, size), make([]byte, size)
-		g := goal{atLeast: 0.95}
+		g := rounds.Goal{AtLeast: 0.95}
 		if size == 1<<20 {
-			g.atLeast = 1
+			g.AtLeast = 1
 		}
 		builtin := func() { copy(dst, src) }
 		lines = append(lines,
-			&line{name: "mask.XOR " + workload.Size(size) + " / copy", per: 1, goal: g, reference: builtin,
-				ours: func() { mask.XOR(dst, workload.Key) }},
-			&line{name: "mask.Copy " + workload.Size(size) + " / copy", per: 1, reference: builtin,
-				ours: func() { mask.Copy(dst, src, workload.Key) }})
+			&rounds.Line{Name: "mask.XOR " + workload.Size(size) + " / copy", Per: 1, Goal: g, Reference: builtin,
+				Ours: func() { mask.XOR(dst, workload.Key) }},
+			&rounds.Line{Name: "mask.Copy " + workload.Size(size) + " / copy", Per: 1, Reference: builtin,
+				Ours: func() { mask.Copy(dst, src, workload.Key) }})
 	}
 	return lines
 }
 
 // shortMaskLines are the payloads of most messages, at each alignment, of which the worst counts, and each key phase in turn.
-func shortMaskLines() (lines []*line) {
+func shortMaskLines() (lines []*rounds.Line) {
 	const alignments = 16
 	for _, size := range []int{1, 3, 4, 8, 12, 16, 31, 32, 64, 100, 125} {
 		b := make([]byte, alignments+size)
 		group := "mask.XOR " + workload.Size(size)
 		for i := range alignments {
 			p := b[i:][:size]
-			lines = append(lines, &line{name: fmt.Sprintf("%s, worst alignment (%d) / word loop", group, i), group: group, per: inner, goal: goal{atLeast: 1},
-				ours:      func() { repeatKey(p, mask.XOR) },
-				reference: func() { repeatKey(p, wordLoop) }})
+			lines = append(lines, &rounds.Line{Name: fmt.Sprintf("%s, worst alignment (%d) / word loop", group, i), Group: group, Per: inner, Goal: rounds.Goal{AtLeast: 1},
+				Ours:      func() { repeatKey(p, mask.XOR) },
+				Reference: func() { repeatKey(p, wordLoop) }})
 		}
 		if most := map[int]float64{16: 3, 125: 6}[size]; most > 0 {
-			lines = append(lines, &line{name: group, per: inner, goal: goal{atMost: most},
-				ours: func() {
+			lines = append(lines, &rounds.Line{Name: group, Per: inner, Goal: rounds.Goal{AtMost: most},
+				Ours: func() {
 					for range inner {
 						mask.XOR(b[:size], workload.Key)
 					}
@@ -87,25 +88,25 @@ func wordLoop(b []byte, key mask.Key) mask.Key {
 	return mask.Key{key[n], key[(n+1)&3], key[(n+2)&3], key[(n+3)&3]}
 }
 
-func utf8Lines() (lines []*line) {
+func utf8Lines() (lines []*rounds.Line) {
 	for _, l := range workload.Languages {
 		for _, size := range []int{125, 1 << 10, 4 << 10, 64 << 10} {
 			p := l.Text(size)
-			var g goal // shorter text has none
+			var g rounds.Goal // shorter text has none
 			switch {
 			case size >= 1<<10 && l.Name == "ascii":
-				g.atLeast = 1
+				g.AtLeast = 1
 			case size >= 1<<10:
-				g.atLeast = 5
+				g.AtLeast = 5
 			}
-			lines = append(lines, &line{name: "utf8stream " + l.Name + " " + workload.Size(size) + " / utf8.Valid", per: 1, goal: g,
-				ours: func() {
+			lines = append(lines, &rounds.Line{Name: "utf8stream " + l.Name + " " + workload.Size(size) + " / utf8.Valid", Per: 1, Goal: g,
+				Ours: func() {
 					var v utf8stream.Validator
 					if !v.Feed(p) || !v.Complete() {
 						panic("core: valid text is refused")
 					}
 				},
-				reference: func() {
+				Reference: func() {
 					if !utf8.Valid(p) {
 						panic("core: the text is not valid")
 					}
@@ -115,29 +116,36 @@ func utf8Lines() (lines []*line) {
 	return lines
 }
 
-func headerLines() (lines []*line) {
+func headerLines() (lines []*rounds.Line) {
 	for _, h := range workload.Headers {
 		encoded := frame.AppendHeader(nil, h.Header)
 		buf := make([]byte, 0, frame.MaxHeaderSize)
 		var in frame.Header
 		lines = append(lines,
-			&line{name: "ConsumeHeader " + h.Name, per: inner, goal: goal{atMost: 5}, ours: func() {
+			&rounds.Line{Name: "ConsumeHeader " + h.Name, Per: inner, Goal: rounds.Goal{AtMost: 5}, Ours: func() {
 				for range inner {
 					if got, n := frame.ConsumeHeader(encoded); n == 0 || got.PayloadLength != h.Header.PayloadLength {
 						panic("core: a header is misread")
 					}
 				}
 			}},
-			&line{name: "Header.Consume " + h.Name, per: inner, goal: goal{atMost: 5}, ours: func() {
+			&rounds.Line{Name: "Header.Consume " + h.Name, Per: inner, Goal: rounds.Goal{AtMost: 5}, Ours: func() {
 				for range inner {
 					if n := in.Consume(encoded); n == 0 || in.PayloadLength != h.Header.PayloadLength {
 						panic("core: a header is misread")
 					}
 				}
 			}},
-			&line{name: "AppendHeader " + h.Name, per: inner, goal: goal{atMost: 4}, ours: func() {
+			&rounds.Line{Name: "AppendHeader " + h.Name, Per: inner, Goal: rounds.Goal{AtMost: 4}, Ours: func() {
 				for range inner {
 					if b := frame.AppendHeader(buf, h.Header); len(b) != len(encoded) {
+						panic("core: a header is miswritten")
+					}
+				}
+			}},
+			&rounds.Line{Name: "Header.Append " + h.Name, Per: inner, Goal: rounds.Goal{AtMost: 4}, Ours: func() {
+				for range inner {
+					if b := h.Header.Append(buf); len(b) != len(encoded) {
 						panic("core: a header is miswritten")
 					}
 				}
@@ -146,9 +154,9 @@ func headerLines() (lines []*line) {
 	return lines
 }
 
-func receiveLines() []*line {
+func receiveLines() []*rounds.Line {
 	f := workload.NewFrames()
-	return []*line{{name: fmt.Sprintf("receive path, %d masked text frames of %d B", f.N, workload.FramesPayload), per: f.N, goal: goal{atMost: 25}, ours: func() {
+	return []*rounds.Line{{Name: fmt.Sprintf("receive path, %d masked text frames of %d B", f.N, workload.FramesPayload), Per: f.N, Goal: rounds.Goal{AtMost: 25}, Ours: func() {
 		if f.Receive() != f.N {
 			panic("core: a frame is refused")
 		}

@@ -1,4 +1,6 @@
-package main
+// Package rounds measures operations against others in interleaved rounds, and prints the ratios as a table. What a line compares runs in turn, three slices of each in a round, of
+// which the fastest counts, and the rounds are repeated: a machine that is slow for a while is slow for both.
+package rounds
 
 import (
 	"fmt"
@@ -7,23 +9,23 @@ import (
 	"time"
 )
 
-// A line is one line of the table: an operation, and what it is compared with.
-type line struct {
-	name string
-	ours func()
-	// reference is what ours is compared with: the figure is how many times as fast ours is. If it is nil, the figure is ours's time in nanoseconds.
-	reference func()
-	per       int // ours and reference do this many operations
-	goal      goal
-	group     string // of the lines of one group the table has only the worst
+// A Line is one line of the table: an operation, and what it is compared with.
+type Line struct {
+	Name string
+	Ours func()
+	// Reference is what Ours is compared with: the figure is how many times as fast Ours is. If it is nil, the figure is the time of Ours in nanoseconds.
+	Reference func()
+	Per       int // Ours and Reference do this many operations
+	Goal      Goal
+	Group     string // of the lines of one group the table has only the worst
 
 	calls      [2]int    // of ours and of reference that take a slice's time
 	times      []float64 // nanoseconds an operation, one for each round
 	references []float64
 }
 
-func (l *line) unit() string {
-	if l.reference != nil {
+func (l *Line) unit() string {
+	if l.Reference != nil {
 		return " x"
 	}
 	return " ns"
@@ -33,17 +35,17 @@ func (l *line) unit() string {
 const slicesPerRound = 3
 
 // measure runs one round.
-func (l *line) measure(least time.Duration) {
+func (l *Line) measure(least time.Duration) {
 	ours, reference := math.Inf(1), math.Inf(1)
 	for range slicesPerRound {
-		ours = min(ours, perCall(l.ours, &l.calls[0], least))
-		if l.reference != nil {
-			reference = min(reference, perCall(l.reference, &l.calls[1], least))
+		ours = min(ours, perCall(l.Ours, &l.calls[0], least))
+		if l.Reference != nil {
+			reference = min(reference, perCall(l.Reference, &l.calls[1], least))
 		}
 	}
-	l.times = append(l.times, ours/float64(l.per))
-	if l.reference != nil {
-		l.references = append(l.references, reference/float64(l.per))
+	l.times = append(l.times, ours/float64(l.Per))
+	if l.Reference != nil {
+		l.references = append(l.references, reference/float64(l.Per))
 	}
 }
 
@@ -66,15 +68,15 @@ func perCall(f func(), n *int, least time.Duration) float64 {
 }
 
 // worstOfGroups returns lines with only the worst of each group: the one whose figure is the lowest, if it is a ratio, or the highest time.
-func worstOfGroups(lines []*line) (kept []*line) {
+func worstOfGroups(lines []*Line) (kept []*Line) {
 	at := make(map[string]int)
 	for _, l := range lines {
-		i, ok := at[l.group]
+		i, ok := at[l.Group]
 		switch {
-		case l.group == "" || !ok:
-			at[l.group] = len(kept)
+		case l.Group == "" || !ok:
+			at[l.Group] = len(kept)
 			kept = append(kept, l)
-		case (l.result().figure.median < kept[i].result().figure.median) == (l.reference != nil):
+		case (l.result().figure.median < kept[i].result().figure.median) == (l.Reference != nil):
 			kept[i] = l
 		}
 	}
@@ -101,9 +103,9 @@ type result struct {
 	figure              spread
 }
 
-func (l *line) result() result {
+func (l *Line) result() result {
 	times := spreadOf(l.times)
-	if l.reference == nil {
+	if l.Reference == nil {
 		return result{time: times.median, figure: times}
 	}
 	ratios := make([]float64, len(l.times))
@@ -113,23 +115,23 @@ func (l *line) result() result {
 	return result{times.median, spreadOf(l.references).median, spreadOf(ratios)}
 }
 
-// A goal is the figure to reach: at least or at most, or none if both are 0.
-type goal struct{ atLeast, atMost float64 }
+// A Goal is the figure to reach: at least or at most, or none if both are 0.
+type Goal struct{ AtLeast, AtMost float64 }
 
-func (g goal) String() string {
+func (g Goal) String() string {
 	switch {
-	case g.atLeast > 0:
-		return fmt.Sprintf(">= %v x", g.atLeast)
-	case g.atMost > 0:
-		return fmt.Sprintf("<= %v ns", g.atMost)
+	case g.AtLeast > 0:
+		return fmt.Sprintf(">= %v x", g.AtLeast)
+	case g.AtMost > 0:
+		return fmt.Sprintf("<= %v ns", g.AtMost)
 	}
 	return ""
 }
 
 // judge says what has become of the goal.
-func (g goal) judge(s spread) string {
-	target := g.atLeast + g.atMost // one of them is 0
-	good := s.median >= g.atLeast && (g.atMost == 0 || s.median <= g.atMost)
+func (g Goal) judge(s spread) string {
+	target := g.AtLeast + g.AtMost // one of them is 0
+	good := s.median >= g.AtLeast && (g.AtMost == 0 || s.median <= g.AtMost)
 	switch {
 	case target == 0:
 		return ""
