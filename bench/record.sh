@@ -4,7 +4,7 @@
 #   bench/record.sh                   writes bench/results/<date>-<machine>.txt
 #   bench/record.sh compare OLD NEW   benchstat of two such files
 #
-# Environment: BENCH (.) which benchmarks, COUNT (10) how often, MACHINE (from the processor's name) what the file is called.
+# Environment: BENCH (.) which benchmarks, COUNT (10) how often, BENCHTIME (1s) how long each, MACHINE (from the processor's name) what the file is called.
 # Exit status: that of go test or benchstat; 2 wrong usage.
 set -euo pipefail
 caller=$PWD
@@ -40,7 +40,7 @@ record() {
 	# Not the file itself before all is done: a record that was interrupted is none. The trap runs when locals are gone, so file is not one.
 	trap 'rm -f "$file.part"' EXIT
 	header >"$file.part"
-	go test -run '^$' -bench "${BENCH:-.}" -count "${COUNT:-10}" -timeout 0 ./bench | tee -a "$file.part"
+	go test -run '^$' -bench "${BENCH:-.}" -count "${COUNT:-10}" -benchtime "${BENCHTIME:-1s}" -timeout 0 ./bench | tee -a "$file.part"
 	mv "$file.part" "$file"
 	echo "written: $file"
 }
