@@ -2,45 +2,20 @@ package mask
 
 import (
 	"bytes"
-	"os"
 	"runtime/debug"
-	"syscall"
 	"testing"
+
+	"github.com/hawser-go/hawser/internal/conntest"
 )
-
-// pages maps memory with a page before and a page behind that nobody may touch.
-func pages(t *testing.T, n int) []byte {
-	t.Helper()
-	page := os.Getpagesize()
-	all, err := syscall.Mmap(-1, 0, (n+2)*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Munmap(all); err != nil {
-			t.Error(err)
-		}
-	})
-	protect(t, all[:page], syscall.PROT_NONE)
-	protect(t, all[(n+1)*page:], syscall.PROT_NONE)
-	return all[page : (n+1)*page]
-}
-
-func protect(t *testing.T, b []byte, prot int) {
-	t.Helper()
-	if err := syscall.Mprotect(b, prot); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestGuardPages shows what octets around cannot: that nothing outside the
 // slices is read, and that Copy does not even store in src what is there.
 func TestGuardPages(t *testing.T) {
-	inside, src := pages(t, 2), pages(t, 2)
+	inside, src := conntest.GuardedPages(t, 2), conntest.GuardedPages(t, 2)
 	for i := range src {
 		src[i] = byte(i * 7)
 	}
-	protect(t, src, syscall.PROT_READ)
+	conntest.ReadOnly(t, src)
 	want := make([]byte, len(src))
 	lengths := append([]int{len(src) - 1, len(src)}, largeLengths...)
 	for n := range maxLen + 1 {
