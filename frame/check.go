@@ -24,7 +24,7 @@ var (
 	errNotMasked       = &ProtocolError{StatusProtocolError, "RFC 6455, 5.1", "frame from a client is not masked"}
 	errMasked          = &ProtocolError{StatusProtocolError, "RFC 6455, 5.1", "frame from a server is masked"}
 	errControlFragment = &ProtocolError{StatusProtocolError, "RFC 6455, 5.5", "control frame is fragmented"}
-	errControlTooLong  = &ProtocolError{StatusProtocolError, "RFC 6455, 5.5", "payload of a control frame is longer than 125 bytes"}
+	errControlTooLong  = &ProtocolError{StatusProtocolError, "RFC 6455, 5.5", "payload length of a control frame takes more than 7 bits"}
 	errContinuation    = &ProtocolError{StatusProtocolError, "RFC 6455, 5.4", "continuation frame without a message to continue"}
 	errInterleaved     = &ProtocolError{StatusProtocolError, "RFC 6455, 5.4", "new message inside a fragmented message"}
 	errTopBit          = &ProtocolError{StatusProtocolError, "RFC 6455, 5.2", "most significant bit of the payload length is set"}
@@ -80,8 +80,9 @@ func (h *Header) Check(n int, r Rules) error {
 		// "All control frames MUST have a payload length of 125 bytes or less and
 		// MUST NOT be fragmented." RFC 6455, 5.5
 		return errControlFragment
-	case h.Opcode.IsControl() && h.PayloadLength > MaxControlPayload:
-		// The same sentence. RFC 6455, 5.5
+	case h.Opcode.IsControl() && (h.PayloadLength > MaxControlPayload || n != 0 && n != h.size()):
+		// The same sentence; a longer form of a shorter length is not minimal. The
+		// second octet shows both alike. RFC 6455, 5.5
 		return errControlTooLong
 	case h.Opcode == OpcodeContinuation && !r.Fragmented:
 		// "A fragmented message consists of a single frame with the FIN bit clear

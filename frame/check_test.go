@@ -123,7 +123,7 @@ func TestCheckErrors(t *testing.T) {
 		{"5.5/close_of_65536", Header{Fin: true, Opcode: OpcodeClose, Masked: true, PayloadLength: 65536}, -1, server, errControlTooLong},
 		{"5.5/ping_of_126_from_two_octets", Header{Fin: true, Opcode: OpcodePing, Masked: true, PayloadLength: 126}, 0, server, errControlTooLong},
 		{"5.5/ping_with_top_bit", Header{Fin: true, Opcode: OpcodePing, Masked: true, PayloadLength: 1 << 63}, 14, server, errControlTooLong},
-		{"5.2/ping_of_5_in_16_bits", Header{Fin: true, Opcode: OpcodePing, Masked: true, PayloadLength: 5}, 8, server, errNotMinimal},
+		{"5.2/ping_of_5_in_16_bits", Header{Fin: true, Opcode: OpcodePing, Masked: true, PayloadLength: 5}, 8, server, errControlTooLong},
 		// Nothing wrong.
 		{"5.4/ping_inside_a_message", Header{Fin: true, Opcode: OpcodePing, Masked: true}, -1, inMessage, nil},
 		{"5.4/close_inside_a_message", Header{Fin: true, Opcode: OpcodeClose, Masked: true}, -1, inMessage, nil},
@@ -237,13 +237,15 @@ func TestCheckOrder(t *testing.T) {
 func TestCheckDoesNotDependOnTheSplit(t *testing.T) {
 	for b0 := range 256 {
 		for b1 := range 256 {
-			whole := []byte{byte(b0), byte(b1), 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0} // also not minimal, or with the top bit set
-			for _, r := range []Rules{{}, {Masked: true}, {Fragmented: true}, {RSV1: true, Masked: true}, {RSV1: true, Fragmented: true}} {
-				h, n := ConsumeHeader(whole[:2])
-				early := Check(h, n, r)
-				h, n = ConsumeHeader(whole)
-				if late := Check(h, n, r); early != nil && late != early {
-					t.Errorf("5.2/%02x_%02x: two octets: %v, the whole header: %v", b0, b1, early, late)
+			for _, length := range []byte{0x80, 0} { // long, or with the top bit set; or not minimal
+				whole := []byte{byte(b0), byte(b1), length, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}
+				for _, r := range []Rules{{}, {Masked: true}, {Fragmented: true}, {RSV1: true, Masked: true}, {RSV1: true, Fragmented: true}} {
+					h, n := ConsumeHeader(whole[:2])
+					early := Check(h, n, r)
+					h, n = ConsumeHeader(whole)
+					if late := Check(h, n, r); early != nil && late != early {
+						t.Errorf("5.2/%02x_%02x: two octets: %v, the whole header: %v", b0, b1, early, late)
+					}
 				}
 			}
 		}
