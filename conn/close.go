@@ -235,8 +235,8 @@ func (c *Conn) finish(failed bool) error {
 // linger ends the transport so that the Close frame arrives: closing a socket with unread input resets it, and a reset destroys what is on its
 // way. So our direction is shut down, and what comes is discarded until the peer ends its direction too, or the close timeout passes.
 //
-// "The server ... MUST close the underlying TCP connection immediately" and the client "SHOULD wait for the server to close" (RFC 6455,
-// 7.1.1): after a complete handshake the server shuts down first.
+// "The server MUST close the underlying TCP connection immediately; the client SHOULD wait for the server to close the connection" (RFC 6455,
+// 5.5.1): after a complete handshake the server shuts down first, as 7.1.1 shows it.
 func (c *Conn) linger(failed bool) {
 	defer c.release()
 	if c.drainControl() != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// transport is the byte stream under a Conn, with what its dynamic type allows. Reads belong to the holder of the read lock,
+// transport is the byte stream under a Conn, with what its dynamic type allows. Reads belong to whose turn it is,
 // writes to the holder of the write lock; close may be called at any time, more than once.
 type transport struct {
 	rwc     io.ReadWriteCloser

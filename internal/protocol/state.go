@@ -11,8 +11,8 @@ const (
 	CloseSent
 	// CloseReceived: the peer's Close frame has come and ours is due. We send nothing but that, and discard what comes.
 	CloseReceived
-	// Closed: Close frames went both ways, "The WebSocket Closing Handshake is Started" and done (RFC 6455, 7.1.3, 7.1.4). Nothing is sent,
-	// what comes is discarded.
+	// Closed: Close frames went both ways, so the closing handshake is complete (RFC 6455, 5.5.1, 7.1.4). Nothing is sent, what comes is
+	// discarded.
 	Closed
 	// Failed: "Fail the WebSocket Connection" (RFC 6455, 7.1.7). Our Close frame, if we had not sent one before, is the last thing
 	// that is sent; what comes is discarded.
