@@ -26,7 +26,7 @@ var syscallGuard = guardGroup{
 	name: "syscalls",
 	about: `System calls per message of a server process that echoes over one loopback socket, counted by strace -f -c on linux/amd64 with GOMAXPROCS=1. The peer sends a message
 when it has the one before, pipelined 16 messages of 125 bytes. read: those that brought bytes. write: and writev. other: what is neither here nor a matter of timing.
-wait: reads that brought nothing, which waiting begins with, epoll_wait and futex. Their number depends on who is faster; up to 2 for each read count as 2 for each.`,
+wait: reads that brought nothing, which waiting begins with, epoll_wait and futex. Their number depends on who is faster; up to 1 for each read counts as 1 for each.`,
 	slack: func(name string, _ float64) float64 {
 		switch {
 		case strings.HasSuffix(name, "/wait"):
@@ -111,8 +111,8 @@ func countSyscalls(t *testing.T, got map[string]float64, strace, name string, bu
 	for _, kind := range []string{"read", "write", "wait", "other"} {
 		got["syscalls/"+name+"/"+kind] = each(kind)
 	}
-	// One read that brings nothing and one epoll_wait is what a goroutine does that waits before each read.
-	got["syscalls/"+name+"/wait"] = max(each("wait"), 2*max(1, math.Round(each("read"))))
+	// One epoll_wait for each read, and no read that brings nothing.
+	got["syscalls/"+name+"/wait"] = max(each("wait"), max(1, math.Round(each("read"))))
 }
 
 // trace returns how many system calls of each kind a server needs for some rounds.

@@ -50,7 +50,8 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	return c.result()
 }
 
-// CloseNow closes the transport at once, without a closing handshake. Every call that waits on the connection returns.
+// CloseNow ends the connection at once, without a closing handshake. Every call that waits on the connection returns. While a Messages loop runs, both directions of the transport are shut down,
+// and it is closed when the loop is left.
 func (c *Conn) CloseNow() error {
 	c.terminate(func(e *CloseError) { e.Local = e.Received == nil })
 	return c.release()
@@ -140,6 +141,7 @@ func (c *Conn) terminate(set func(*CloseError)) *CloseError {
 		e := c.snapshot()
 		set(e)
 		c.err = e
+		c.over.Store(true)
 	}
 	return c.err
 }
@@ -156,10 +158,15 @@ func (c *Conn) abort(err error) error {
 	return e
 }
 
-// release closes the transport. It is the last that happens to a connection.
+// release closes the transport. It is the last that happens to a connection. While a Messages loop runs, its last is to do it: until then nothing goes through the transport any more.
 func (c *Conn) release() error {
 	c.mu.Lock()
 	first := !c.released
+	if c.looping {
+		c.cut = true
+		c.mu.Unlock()
+		return c.transport.cut()
+	}
 	c.released = true
 	if c.timer != nil {
 		c.timer.Stop()

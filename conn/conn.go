@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -23,9 +24,12 @@ type Conn struct {
 	transport   transport
 
 	// The read half belongs to whose turn it is.
-	turn    turn
-	in      input
-	readErr error // the transport's, met with bytes that came before it
+	turn       turn
+	in         input
+	readErr    error                 // the transport's, met behind the bytes that came before it
+	violation  error                 // the rule or limit that the peer broke
+	closeEvent protocol.Event        // the peer's Close frame
+	fillTurn   func(fd uintptr) bool // see fillSocket
 
 	// The write half. Whoever has put into writeLock writes.
 	writeLock chan struct{}
@@ -39,6 +43,9 @@ type Conn struct {
 	mu       sync.Mutex
 	send     protocol.Sender
 	err      *CloseError // how the connection ended; set once
+	over     atomic.Bool // err is set
+	looping  bool        // a Messages loop runs
+	cut      bool        // and has to release the transport
 	released bool
 	timer    *time.Timer // the close timeout
 	done     chan struct{}

@@ -17,7 +17,9 @@ type input struct {
 
 	buf  *[]byte // the read buffer, nil while nothing is in it and nobody reads
 	r, w int     // (*buf)[r:w] has not been processed
-	full bool    // the last read filled the buffer, so the next one may be larger
+	full bool    // reads filled the buffer, so the next one may be larger
+
+	filled bool // the last read filled what space there was, so more may wait
 
 	inFrame bool
 	key     mask.Key // rotated to the next byte of the current frame
@@ -30,11 +32,16 @@ type input struct {
 	direct int // bytes at the end of msg that were read straight into it and are not processed yet
 
 	lent *[]byte // the buffer of the message that was returned last
+
+	first   [16]byte // where a read waits while there is no buffer
+	waiting bool     // it does
 }
 
 const (
-	// readBufferSize is enough for what most peers send at once, and small enough to hold one for each connection that waits.
-	readBufferSize = 4 << 10
+	// readBufferSize has room for a message of 4 KiB and its header, and is held only while something is there.
+	readBufferSize = 8 << 10
+	// firstMessageBuffer is what a message that is gathered begins with.
+	firstMessageBuffer = 4 << 10
 	// bulkBufferSize is used while reads fill the buffer: fewer system calls for each byte. A larger one would leave the L2 cache.
 	bulkBufferSize = 64 << 10
 )
@@ -46,30 +53,46 @@ func (in *input) space() []byte {
 	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil {
 		return in.messageSpace()
 	}
-	size := readBufferSize
-	if in.full {
-		size = bulkBufferSize
-	}
-	if in.buf == nil {
-		in.buf = bufpool.Get(size)
-		in.r, in.w = 0, 0
-		return *in.buf
-	}
+	size := in.bufferSize()
 	from := in.r
 	if in.view {
 		from = in.start
+		size = max(size, int(in.recv.Frame().PayloadLength)) // which fitted the buffer that it came in
+	}
+	if in.buf == nil {
+		in.buf = bufpool.Get(size)
+		return *in.buf
 	}
 	empty := from == in.w
 	switch {
-	case in.full && len(*in.buf) < bulkBufferSize, empty && in.w <= readBufferSize && len(*in.buf) > size:
-		old := in.buf
-		in.buf = bufpool.Get(size)
-		in.shift(*old, from)
-		bufpool.Put(old)
+	case len(*in.buf) < size, empty && in.w <= readBufferSize && len(*in.buf) > size:
+		in.move(size, from)
 	case empty, in.w == len(*in.buf):
 		in.shift(*in.buf, from)
 	}
 	return (*in.buf)[in.w:]
+}
+
+// bufferSize returns how large the read buffer should be.
+func (in *input) bufferSize() int {
+	if in.full {
+		return bulkBufferSize
+	}
+	return readBufferSize
+}
+
+// waitingSpace is space for a driver whose read will wait: as long as nothing has come, a few bytes of in's own are enough, and no buffer is held.
+func (in *input) waitingSpace() []byte {
+	if in.buf == nil && in.msg == nil {
+		in.release()
+		in.waiting = true
+		return in.first[:]
+	}
+	if in.buf != nil && !in.filled && in.w < len(*in.buf) {
+		in.release()
+		return (*in.buf)[in.w:]
+	}
+	return in.space()
 }
 
 // prime puts bytes into the read buffer that came before the first read. It does not retain p.
@@ -78,7 +101,7 @@ func (in *input) prime(p []byte) {
 		return
 	}
 	in.buf = bufpool.Get(max(len(p), readBufferSize))
-	in.w = copy(*in.buf, p)
+	in.r, in.w = 0, copy(*in.buf, p)
 }
 
 // shift moves what is still needed, old[from:w], to the start of the read buffer. That always makes room: a view's frame fits the buffer as a whole, a header
@@ -90,8 +113,16 @@ func (in *input) shift(old []byte, from int) {
 	in.start = 0
 }
 
+// move moves what is still needed to a buffer of the given size.
+func (in *input) move(size, from int) {
+	old := in.buf
+	in.buf = bufpool.Get(size)
+	in.shift(*old, from)
+	bufpool.Put(old)
+}
+
 // messageSpace returns the free rest of the message's buffer, no more than the current frame still needs. A buffer that is full is replaced by one of twice the size:
-// so it holds at most twice what has arrived.
+// so it holds at most twice what has arrived, or firstMessageBuffer.
 func (in *input) messageSpace() []byte {
 	if in.msgLen == len(*in.msg) {
 		in.grow(in.msgLen + 1)
@@ -110,7 +141,7 @@ func (in *input) grow(n int) {
 		return
 	}
 	if in.msg == nil {
-		in.msg = bufpool.Get(n)
+		in.msg = bufpool.Get(max(n, firstMessageBuffer))
 		return
 	}
 	b := bufpool.Get(max(n, 2*len(*in.msg)))
@@ -121,21 +152,43 @@ func (in *input) grow(n int) {
 
 // advance tells that n bytes were put at the start of the last space.
 func (in *input) advance(n int) {
+	if in.waiting {
+		in.waiting = false
+		in.filled = n == len(in.first)
+		if n > 0 {
+			in.buf = bufpool.Get(in.bufferSize())
+			in.r, in.w = 0, copy(*in.buf, in.first[:n])
+		}
+		return
+	}
 	if in.direct > 0 {
+		in.filled = n == in.direct
+		in.full = in.full || in.filled && uint64(n) < in.recv.Remaining()
 		in.direct = n
 		in.msgLen += n
 		return
 	}
 	in.w += n
 	in.full = in.w == len(*in.buf)
+	in.filled = in.full
 }
 
-// idle gives back the read buffer if nothing is in it, for a connection on which nobody reads now.
+// idle gives back the read buffer, or what is not needed of it, before nothing is read for a while: what it holds then is at most twice what has arrived, or the smallest buffer.
 func (in *input) idle() {
 	in.release()
-	if in.buf != nil && in.r == in.w && !in.view {
+	if in.buf == nil {
+		return
+	}
+	from := in.r
+	if in.view {
+		from = in.start
+	}
+	switch n := in.w - from; {
+	case n == 0:
 		bufpool.Put(in.buf)
-		in.buf = nil
+		in.buf, in.r, in.w, in.start = nil, 0, 0, 0
+	case !in.filled && len(*in.buf) > max(2*n, bufpool.Smallest):
+		in.move(n, from)
 	}
 }
 

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"io"
 	"iter"
 
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -15,7 +16,8 @@ import (
 // A clean end (see [CloseError]) ends the loop without an error. Any other end yields exactly one error, last, with the zero Message. After a break
 // the connection is open and the next read goes on where the loop was; if Close had been called, leaving the loop finishes the closing handshake.
 //
-// While the loop runs, other reads return [ErrReading], those that were waiting for their turn, too; so does a second loop, by yielding it.
+// While the loop runs, other reads return [ErrReading], those that were waiting for their turn, too; so does a second loop, by yielding it. The end of the connection, as [Conn.Wait] sees it,
+// comes when the loop has been left: so its body must not wait for it.
 func (c *Conn) Messages() iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		if err := c.takeTurn(aLoop); err != nil {
@@ -24,22 +26,10 @@ func (c *Conn) Messages() iter.Seq2[Message, error] {
 			}
 			return
 		}
-		left := false
-		defer func() { c.endLoop(left) }()
-		for {
-			m, err := c.next()
-			if err != nil {
-				left = true
-				if !isClean(err) {
-					yield(Message{}, err)
-				}
-				return
-			}
-			if !yield(m, nil) {
-				left = true
-				return
-			}
-		}
+		l := loop{c: c, yield: yield}
+		l.begin()
+		defer l.end()
+		l.run()
 	}
 }
 
@@ -50,17 +40,6 @@ func (c *Conn) takeTurn(h turnHolder) error {
 		return c.ended()
 	}
 	return err
-}
-
-// endLoop gives the loop's turn back. If the loop was left by itself, and not by a panic, it finishes a closing handshake that this side has begun.
-func (c *Conn) endLoop(left bool) {
-	// In this order: a Close at the same time either finds no loop and reads itself, or is seen here.
-	c.turn.pass(aRead)
-	if left && c.closing() {
-		c.discardMessages()
-	}
-	c.in.idle()
-	c.turn.pass(nobody)
 }
 
 // Read returns the next message. The caller owns the result.
@@ -97,24 +76,33 @@ func (c *Conn) read(take func(Message) Message) (Message, error) {
 	return m, nil
 }
 
-// next returns the next message, a view that the next call ends. It is the caller's turn.
-func (c *Conn) next() (Message, error) {
-	if err := c.ended(); err != nil {
-		return Message{}, err
+// pulled is what pull has come to.
+type pulled uint8
+
+const (
+	pulledMessage pulled = iota
+	pulledNothing        // more bytes are needed
+	pulledEnd            // the connection is over, conclude says how
+)
+
+// pull returns the next message that lies in what has been read, a view that the next call ends. It never blocks. It is the caller's turn.
+func (c *Conn) pull() (Message, pulled) {
+	if c.over.Load() {
+		return Message{}, pulledEnd
 	}
 	for {
 		e, data, err := c.in.next()
 		switch {
 		case err != nil:
-			return Message{}, c.fail(err)
+			c.violation = err
+			return Message{}, pulledEnd
 		case e.Kind == protocol.Message:
-			return Message{Type: MessageType(c.in.recv.Opcode()), Data: data}, nil
+			return Message{Type: MessageType(c.in.recv.Opcode()), Data: data}, pulledMessage
 		case e.Kind == protocol.None:
-			if err := c.fill(); err != nil {
-				return Message{}, err
-			}
+			return Message{}, pulledNothing
 		case e.Kind == protocol.Close:
-			return Message{}, c.closeReceived(e)
+			c.closeEvent = e
+			return Message{}, pulledEnd
 		case e.Kind == protocol.Ping:
 			c.handle(e)
 			c.flushControl()
@@ -122,16 +110,69 @@ func (c *Conn) next() (Message, error) {
 	}
 }
 
-// fill reads once from the transport.
-func (c *Conn) fill() error {
-	if c.readErr != nil {
-		return c.lost(c.readErr)
+// conclude ends the connection as what pull or the transport has met asks for, and returns how it ended. It is the caller's turn, outside of any hold on the socket.
+func (c *Conn) conclude() error {
+	switch {
+	case c.over.Load():
+		return c.ended()
+	case c.violation != nil:
+		return c.fail(c.violation)
+	case c.closeEvent.Kind == protocol.Close:
+		return c.closeReceived(c.closeEvent)
 	}
-	n, err := c.transport.read(c.in.space())
+	return c.lost(c.readErr)
+}
+
+// next waits for the next message and returns it, a view that the next call ends. It is the caller's turn.
+func (c *Conn) next() (Message, error) {
+	for {
+		m, p := c.pull()
+		switch {
+		case p == pulledMessage:
+			return m, nil
+		case p == pulledEnd, c.readErr != nil:
+			return Message{}, c.conclude()
+		}
+		c.fill()
+	}
+}
+
+// fill waits for bytes and reads some; or readErr says why there are none. It is the caller's turn.
+func (c *Conn) fill() {
+	c.in.idle()
+	if s := c.transport.sock; s != nil {
+		c.fillSocket(s)
+		return
+	}
+	n, err := c.transport.read(c.in.waitingSpace())
 	c.in.advance(n)
-	if n == 0 {
-		return c.lost(err)
+	c.readErr = err
+}
+
+// fillSocket is fill for a socket: no buffer is held while nothing is there.
+func (c *Conn) fillSocket(s *socket) {
+	if c.fillTurn == nil {
+		c.fillTurn = func(fd uintptr) bool {
+			s.entered(fd)
+			return c.readSocket(s, fd)
+		}
+	}
+	if err := s.enter(c.fillTurn); err != nil {
+		c.readErr = err
+	}
+}
+
+// readSocket reads what is there, and reports whether anything is, if only an end or an error. It is called in a turn of the socket's.
+func (c *Conn) readSocket(s *socket, fd uintptr) bool {
+	n, wait, err := s.read(fd, c.in.space())
+	c.in.advance(n)
+	switch {
+	case wait:
+		c.in.idle()
+		return false
+	case n == 0 && err == nil:
+		err = io.EOF
 	}
 	c.readErr = err
-	return nil
+	return true
 }

@@ -19,6 +19,7 @@ type transport struct {
 	expired func() // called when timeout has passed, where there are no deadlines
 	// socket: conn is exactly a *net.TCPConn or a *net.UnixConn. Wrappers of one are driven through their methods.
 	socket bool
+	sock   *socket // the same, where its descriptor can be used
 	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
 	tryWrite func(p []byte) (n int, err error)
 	once     *sync.Once
@@ -29,10 +30,11 @@ func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
 	t.expired = func() { t.close() }
 	t.conn, _ = rwc.(net.Conn)
 	switch c := rwc.(type) {
-	case *net.TCPConn:
-		t.socket, t.tryWrite = true, newTryWrite(c)
-	case *net.UnixConn:
-		t.socket, t.tryWrite = true, newTryWrite(c)
+	case *net.TCPConn, *net.UnixConn:
+		t.socket = true
+		if t.sock = newSocket(t.conn); t.sock != nil {
+			t.tryWrite = t.sock.tryWrite
+		}
 	case *pipeEnd:
 		t.tryWrite = c.tryWrite
 	}
@@ -50,14 +52,12 @@ const maxTimedWrite = copyLimit + 1<<10
 // write writes all of p. A timeout counts from the last progress. What a pipe takes without waiting needs none, and is tried first: that saves 40 % of an echo. For a
 // socket it does not pay, a message of 1 KiB costs 5 % more through RawConn than with a deadline (bench/peers, echo/1KiB/100, 12 rounds).
 func (t *transport) write(p []byte) error {
-	if t.tryWrite != nil && !t.socket {
-		n, err := t.tryWrite(p)
-		if err != nil {
-			return writeError(err)
-		}
-		if p = p[n:]; len(p) == 0 {
-			return nil
-		}
+	n, err := t.writeNow(p)
+	if err != nil {
+		return writeError(err)
+	}
+	if p = p[n:]; len(p) == 0 {
+		return nil
 	}
 	defer t.disarm()
 	for len(p) > 0 {
@@ -79,6 +79,18 @@ func (t *transport) write(p []byte) error {
 		p = p[n:]
 	}
 	return nil
+}
+
+// writeNow writes what can be written without waiting, where that is cheaper than a write with a deadline.
+func (t *transport) writeNow(p []byte) (n int, err error) {
+	switch {
+	case len(p) == 0:
+	case t.sock != nil:
+		n, _, err = t.sock.writeHeld(p)
+	case t.tryWrite != nil && !t.socket:
+		n, err = t.tryWrite(p)
+	}
+	return n, err
 }
 
 // writeVector writes all of v, in one system call if the socket takes it. v is modified in place.
@@ -146,6 +158,14 @@ func (t *transport) read(p []byte) (n int, err error) {
 func (t *transport) closeWrite() bool {
 	c, ok := t.rwc.(interface{ CloseWrite() error })
 	return ok && c.CloseWrite() == nil
+}
+
+// cut ends both directions of the stream at once. A socket's descriptor stays open, for a loop that holds it.
+func (t *transport) cut() error {
+	if t.sock != nil {
+		return t.sock.shutdown()
+	}
+	return t.close()
 }
 
 // close closes the stream at once.

@@ -475,7 +475,7 @@ func TestTransportTryWrite(t *testing.T) {
 		})
 	}
 	t.Run("2.2/no_socket", func(t *testing.T) {
-		if newTryWrite(new(net.TCPConn)) != nil {
+		if newSocket(new(net.TCPConn)) != nil {
 			t.Error("a socket that is none can be tried")
 		}
 		a, b := net.Pipe()

@@ -17,6 +17,9 @@ const (
 	maxBits = 20 // 1 MiB: the default message limit. Larger buffers are rare, and a pool would keep them from the collector.
 )
 
+// Smallest is the size of the smallest buffers.
+const Smallest = 1 << minBits
+
 var pools [maxBits - minBits + 1]sync.Pool
 
 // class returns the index of the smallest class that holds n bytes.
