@@ -148,14 +148,17 @@ func (c *Conn) terminate(set func(*CloseError)) *CloseError {
 
 // abort ends the connection at once because of err.
 func (c *Conn) abort(err error) error {
-	e := c.terminate(func(e *CloseError) {
-		if first := cmp.Or(e.Err, c.writeErr); first != nil && first != err {
-			err = fmt.Errorf("%w, after: %w", err, first)
-		}
-		e.Err = err
-	})
+	e := c.terminate(func(e *CloseError) { c.addCause(e, err) })
 	c.release()
 	return e
+}
+
+// addCause makes err what ended the connection; what had cut its writing before stays named. The caller has c.mu.
+func (c *Conn) addCause(e *CloseError, err error) {
+	if first := cmp.Or(e.Err, c.writeErr); first != nil && first != err {
+		err = fmt.Errorf("%w, after: %w", err, first)
+	}
+	e.Err = err
 }
 
 // release closes the transport. It is the last that happens to a connection. While a Messages loop runs, its last is to do it: until then nothing goes through the transport any more.
@@ -192,7 +195,7 @@ func (c *Conn) lost(err error) error {
 	e := c.terminate(func(e *CloseError) {
 		switch {
 		case !errors.Is(err, io.EOF):
-			e.Err = err
+			c.addCause(e, err)
 		case c.in.insideMessage():
 			e.EOF = EOFInside
 		default:

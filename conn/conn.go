@@ -19,6 +19,7 @@ import (
 // connection with the closing handshake, [Conn.CloseNow] without.
 type Conn struct {
 	cfg         *Config
+	born        time.Time
 	role        Role
 	subprotocol string
 	transport   transport
@@ -38,6 +39,11 @@ type Conn struct {
 	vector    net.Buffers
 	vectors   [2][]byte
 	control   [2 * protocol.MaxControlFrame]byte
+	held      *[]byte // what is held back, see cork
+	heldLen   int
+	heldSince atomic.Int64 // see now; 0 if nothing is held
+	holdTimer *time.Timer
+	corked    atomic.Bool // what is written is held back
 
 	// Both halves. mu is never held over I/O.
 	mu       sync.Mutex
@@ -64,6 +70,7 @@ func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn 
 func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	c := &Conn{
 		cfg:       cfg,
+		born:      time.Now(),
 		role:      role,
 		transport: newTransport(rwc, cfg.WriteTimeout),
 		writeLock: make(chan struct{}, 1),

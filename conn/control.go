@@ -79,6 +79,9 @@ func (c *Conn) drainControl() error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}
+	if err := c.writeHeld(); err != nil { // it is from before a Close that is due now
+		return err
+	}
 	b := c.appendControl(c.control[:0])
 	if len(b) == 0 {
 		return nil

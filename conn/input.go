@@ -250,6 +250,15 @@ func (in *input) next() (protocol.Event, []byte, error) {
 	}
 }
 
+// frameWaits reports whether a whole frame lies behind the message that next returned last.
+func (in *input) frameWaits() bool {
+	if in.r == in.w {
+		return false
+	}
+	h, n := frame.ConsumeHeader((*in.buf)[in.r:in.w])
+	return n > 0 && h.PayloadLength <= uint64(in.w-in.r-n)
+}
+
 // header takes the next frame's header, if it is there, and decides where its payload goes.
 func (in *input) header() (ok bool, err error) {
 	if in.buf == nil {

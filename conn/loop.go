@@ -23,6 +23,7 @@ func (l *loop) run() {
 			c.fill()
 		}
 	}
+	c.uncork()
 	if !l.broke {
 		if err := c.conclude(); !isClean(err) {
 			l.yield(Message{}, err)
@@ -37,6 +38,7 @@ func (l *loop) deliver() bool {
 		m, p := l.c.pull()
 		switch {
 		case p == pulledMessage:
+			l.c.cork()
 			if !l.yield(m, nil) {
 				l.broke = true
 				return false
@@ -44,6 +46,7 @@ func (l *loop) deliver() bool {
 		case p == pulledEnd:
 			return false
 		default:
+			l.c.uncork()
 			return l.c.readErr == nil
 		}
 	}
@@ -69,6 +72,7 @@ func (l *loop) turn(fd uintptr) bool {
 // end gives the loop's turn back. If the loop was left, and not by a panic, it finishes a closing handshake that this side has begun.
 func (l *loop) end() {
 	c := l.c
+	c.uncork()
 	// In this order: a Close at the same time either finds no loop and reads itself, or is seen here.
 	c.turn.pass(aRead)
 	if l.left && c.closing() {

@@ -3,6 +3,7 @@ package conn
 import (
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/bufpool"
+	"github.com/hawser-go/hawser/internal/protocol"
 	"github.com/hawser-go/hawser/internal/utf8stream"
 	"github.com/hawser-go/hawser/mask"
 )
@@ -19,6 +20,9 @@ const (
 //
 // Write returns when the transport has taken the whole message: so it waits while the peer does not read, at most [Config].WriteTimeout
 // without progress. An error that matches [ErrClosed] is final.
+//
+// While the body of a Messages loop runs and further messages lie ready for it, messages of up to 64 KiB are held back and leave together: when those messages have been delivered, when 64 KiB are held, or
+// 1 ms after the first. An error met then is returned by the next call.
 func (c *Conn) Write(t MessageType, p []byte) error {
 	if t != Text && t != Binary {
 		return ErrInvalidMessageType
@@ -39,23 +43,39 @@ func (c *Conn) Write(t MessageType, p []byte) error {
 	return c.writeFrame(frame.Opcode(t), p)
 }
 
-// writeFrame writes one data frame, behind a Pong if one is due. The caller has the write lock.
+// frameOverhead is what may stand before a payload: control frames that are due, and the header.
+const frameOverhead = 2*protocol.MaxControlFrame + frame.MaxHeaderSize
+
+// writeFrame writes one data frame, behind what is held back and a Pong if one is due; or holds it back, too. The caller has the write lock.
 func (c *Conn) writeFrame(op frame.Opcode, p []byte) error {
 	h := frame.Header{Fin: true, Opcode: op, PayloadLength: uint64(len(p))}
 	if c.role == RoleClient {
 		h.Masked, h.MaskingKey = true, newMaskingKey()
 	}
-	size := len(c.control) + frame.MaxHeaderSize
+	if frameOverhead+len(p) <= heldSize && c.corked.Load() {
+		return c.holdFrame(h, p)
+	}
+	size := frameOverhead
 	switch {
 	case c.role == RoleClient:
 		size += min(len(p), maskChunk)
 	case len(p) <= copyLimit || !c.transport.socket:
 		size += min(len(p), copyLimit)
 	}
-	buf := bufpool.Get(size)
+	if err := c.makeRoom(size); err != nil {
+		return err
+	}
+	buf, b := c.takeHeld()
+	if buf == nil {
+		buf = bufpool.Get(size)
+		b = (*buf)[:0]
+	}
 	defer bufpool.Put(buf)
-	b, open := c.beginData((*buf)[:0])
+	b, open := c.beginData(b)
 	if !open {
+		if len(b) > 0 && c.writeErr == nil { // what was held is from before the Close
+			c.transport.write(b)
+		}
 		return c.closeError()
 	}
 	b = h.Append(b)
@@ -76,12 +96,17 @@ func (c *Conn) writeFrame(op frame.Opcode, p []byte) error {
 		}
 	}
 	if err != nil {
-		c.mu.Lock()
-		c.dataErr = err
-		c.mu.Unlock()
-		return c.writeFailed(err)
+		return c.dataFailed(err)
 	}
 	return nil
+}
+
+// dataFailed remembers that err cut a message, and returns what the caller of a write gets. The caller has the write lock.
+func (c *Conn) dataFailed(err error) error {
+	c.mu.Lock()
+	c.dataErr = err
+	c.mu.Unlock()
+	return c.writeFailed(err)
 }
 
 // beginData appends the Pong to b that is due, if one is, and reports whether a data frame may follow. Both under one lock: a Close that becomes due between the

@@ -1,0 +1,123 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/bufpool"
+	"github.com/hawser-go/hawser/mask"
+)
+
+const (
+	// holdTime is how long an answer waits at most for those behind it.
+	holdTime = time.Millisecond
+	// heldSize is how much is held at most. It leaves in one write.
+	heldSize = 64 << 10
+)
+
+// cork tells that the body of a loop gets a message now. If more whole frames wait behind it, what is written meanwhile is held back: the answers leave together, when all messages are delivered,
+// when there are heldSize of them, or holdTime after the first. A timer sees to that if the body blocks; where every processor is busy it may be late, so the loop looks, too.
+func (c *Conn) cork() {
+	if more := c.in.frameWaits(); more != c.corked.Load() {
+		c.corked.Store(more)
+	}
+	if since := c.heldSince.Load(); since != 0 && c.now()-since >= int64(holdTime) {
+		c.flushHeld()
+	}
+}
+
+// uncork ends the holding back: nothing is at hand for the body any more. It waits like the writes that were held would have.
+func (c *Conn) uncork() {
+	if c.corked.Load() {
+		c.corked.Store(false)
+	}
+	if c.heldSince.Load() != 0 {
+		c.flushHeld()
+	}
+}
+
+// holdLate is called by the timer: the body blocks.
+func (c *Conn) holdLate() {
+	c.corked.Store(false)
+	c.flushHeld()
+}
+
+// flushHeld writes what is held back. An error is returned by the next write, and is in CloseInfo.
+func (c *Conn) flushHeld() {
+	if c.lockWrite() == nil {
+		c.writeHeld()
+		c.unlockWrite()
+	}
+}
+
+// writeHeld is flushHeld for who has the write lock.
+func (c *Conn) writeHeld() error {
+	buf, b := c.takeHeld()
+	if buf == nil {
+		return nil
+	}
+	defer bufpool.Put(buf)
+	if c.writeErr != nil {
+		return c.closeError()
+	}
+	if err := c.transport.write(b); err != nil {
+		return c.dataFailed(err)
+	}
+	return nil
+}
+
+// makeRoom writes what is held back if n bytes more do not fit behind it. The caller has the write lock.
+func (c *Conn) makeRoom(n int) error {
+	if c.held != nil && len(*c.held)-c.heldLen < n {
+		return c.writeHeld()
+	}
+	return nil
+}
+
+// holdFrame holds a data frame back. The caller has the write lock.
+func (c *Conn) holdFrame(h frame.Header, p []byte) error {
+	if err := c.makeRoom(frameOverhead + len(p)); err != nil {
+		return err
+	}
+	if c.held == nil {
+		c.held, c.heldLen = bufpool.Get(heldSize), 0
+	}
+	b, open := c.beginData((*c.held)[:c.heldLen])
+	if !open {
+		return c.closeError()
+	}
+	b = h.Append(b)
+	start := len(b)
+	b = b[:start+len(p)]
+	if h.Masked {
+		mask.Copy(b[start:], p, h.MaskingKey)
+	} else {
+		copy(b[start:], p)
+	}
+	c.heldLen = len(b)
+	if c.heldSince.Load() == 0 {
+		c.heldSince.Store(c.now())
+		if c.holdTimer == nil {
+			c.holdTimer = time.AfterFunc(holdTime, c.holdLate)
+		} else {
+			c.holdTimer.Reset(holdTime)
+		}
+	}
+	return nil
+}
+
+// takeHeld takes what is held back, nil if nothing is. The caller has the write lock.
+func (c *Conn) takeHeld() (buf *[]byte, b []byte) {
+	if c.held == nil {
+		return nil, nil
+	}
+	if c.heldSince.Load() != 0 {
+		c.holdTimer.Stop()
+		c.heldSince.Store(0)
+	}
+	buf, c.held = c.held, nil
+	return buf, (*buf)[:c.heldLen]
+}
+
+// now returns the time since the connection was made, in nanoseconds, never 0.
+func (c *Conn) now() int64 { return int64(time.Since(c.born)) + 1 }
