@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,11 +19,26 @@ import (
 type writeLog struct {
 	net.Conn
 	start time.Time
+	mu    sync.Mutex
 	log   []string
 	fail  error
 }
 
+func (l *writeLog) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.log)
+}
+
+func (l *writeLog) failWith(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fail = err
+}
+
 func (l *writeLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.fail != nil {
 		return 0, l.fail
 	}
@@ -63,8 +79,8 @@ func burst(t *testing.T, n, size int, body func(c *Conn, i int, m Message) bool)
 func wantLog(t *testing.T, l *writeLog, want ...string) {
 	t.Helper()
 	synctest.Wait()
-	if !slices.Equal(l.log, want) {
-		t.Errorf("written %q, want %q", l.log, want)
+	if !slices.Equal(l.lines(), want) {
+		t.Errorf("written %q, want %q", l.lines(), want)
 	}
 }
 
@@ -93,9 +109,9 @@ func TestHold(t *testing.T) {
 		ready := make(chan struct{})
 		_, p, l, _ = burst(t, 20, 10000, func(c *Conn, i int, m Message) bool {
 			<-ready
-			n := len(l.log)
+			n := len(l.lines())
 			defer func() {
-				if len(l.log) > n {
+				if len(l.lines()) > n {
 					grew = append(grew, i)
 				}
 			}()
@@ -105,7 +121,7 @@ func TestHold(t *testing.T) {
 		for i := range 20 {
 			p.WantBinary("the answers in order", slices.Repeat([]byte{byte(i)}, 10000))
 		}
-		if want := []int{6, 12, 18}; !slices.Equal(grew, want) {
+		if want := []int{6, 12, 18, 19}; !slices.Equal(grew, want) {
 			t.Errorf("writing messages %v made those before them leave, want %v", grew, want)
 		}
 	})
@@ -120,8 +136,8 @@ func TestHold(t *testing.T) {
 		p.WantBinary("the second", pattern(heldSize))
 		p.WantBinary("the third", []byte{2})
 		synctest.Wait()
-		if len(l.log) < 2 || !strings.HasPrefix(l.log[0], "0s: ") {
-			t.Errorf("written %q", l.log)
+		if log := l.lines(); len(log) < 2 || !strings.HasPrefix(log[0], "0s: ") {
+			t.Errorf("written %q", log)
 		}
 	})
 	inBubble(t, "3/a_body_that_blocks_does_not_hold_them_longer_than_1_ms", func(t *testing.T) {
@@ -202,7 +218,7 @@ func TestHold(t *testing.T) {
 			time.Sleep(time.Second)
 			return i < 2
 		})
-		l.fail = broken
+		l.failWith(broken)
 		time.Sleep(time.Minute)
 		if e := c.CloseInfo(); e == nil || !errors.Is(e, broken) {
 			t.Errorf("CloseInfo is %v", e)
