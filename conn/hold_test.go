@@ -121,6 +121,7 @@ func TestHold(t *testing.T) {
 		for i := range 20 {
 			p.WantBinary("the answers in order", slices.Repeat([]byte{byte(i)}, 10000))
 		}
+		synctest.Wait()
 		if want := []int{6, 12, 18, 19}; !slices.Equal(grew, want) {
 			t.Errorf("writing messages %v made those before them leave, want %v", grew, want)
 		}
