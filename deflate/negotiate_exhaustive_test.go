@@ -172,6 +172,25 @@ func TestEveryList(t *testing.T) {
 	}
 }
 
+// TestEveryValue: of all values of one and two octets, eight are window bits.
+func TestEveryValue(t *testing.T) {
+	const tchar = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	for _, name := range parameterNames {
+		t.Run("7.1/"+name, func(t *testing.T) {
+			check := func(value string) {
+				checkServer(t, "permessage-deflate; "+name+"="+value, &takeover)
+				checkClient(t, "permessage-deflate; "+name+"="+value, &takeover)
+			}
+			for _, a := range tchar {
+				check(string(a))
+				for _, b := range tchar {
+					check(string(a) + string(b))
+				}
+			}
+		})
+	}
+}
+
 // What one Config offers, every other accepts, and what it answers is taken; the
 // receiver of each direction is ready for what the sender may do.
 func TestEveryPair(t *testing.T) {

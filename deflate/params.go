@@ -53,25 +53,27 @@ type Config struct {
 
 	// ServerContextTakeover lets the server take over its context from one
 	// message to the next. If false, a server says that it does not, and a client
-	// asks the server not to.
+	// requires that of the server.
 	ServerContextTakeover bool
 
 	// ClientContextTakeover lets the client take over its context. If false, a
-	// client does not, and a server asks the client not to.
+	// client does not, and a server requires that of the client.
 	ClientContextTakeover bool
 
 	// ServerMaxWindowBits limits the window with which the server compresses to
-	// 2^bits bytes: a server keeps to it, and a client asks the server to. Zero
-	// means the default of 15, negative means none, which is 15 too; what is left
-	// outside 8 to 15 counts as the nearest of them. A server that does not know
-	// the parameter declines a client's offer, and messages go uncompressed.
+	// 2^bits bytes: a server keeps to it, and a client requires it of the server.
+	// Zero means the default of 15, negative means none, which is 15 too; what is
+	// left outside 8 to 15 counts as the nearest of them. A server that does not
+	// know the parameter declines a client's offer, and messages go uncompressed;
+	// one that accepts without confirming it makes the client fail the handshake.
 	ServerMaxWindowBits int
 
 	// ClientMaxWindowBits limits the window with which the client compresses, with
-	// the same values: a client keeps to it, and a server asks the client to. A
-	// client that has not said that it can (Firefox) is asked not to take over its
+	// the same values: a client keeps to it, and a server requires it of the
+	// client. One that has not said that it can (Firefox) must not take over its
 	// context instead, so that here too no more than 2^bits bytes are kept for it
-	// between messages. Prefer 9 to 8 if clients use zlib, which has no 8.
+	// between messages. Prefer 9 to 8 if clients use zlib, which cannot compress
+	// with 8.
 	ClientMaxWindowBits int
 }
 
