@@ -16,19 +16,19 @@ import (
 	"testing"
 )
 
-// This file reads docs/rfc6455.md: what the page names exists. Whether its sentences are those of the RFC is for its readers, because the
-// text of the RFC is not part of the tree.
+// This file reads docs/rfc6455.md and docs/rfc7692.md: what the pages name exists. Whether their sentences are those of the RFC is for their readers,
+// because the text of the RFCs is not part of the tree.
 
-const (
-	requirementsPage = "docs/rfc6455.md"
+// requirementPages says how many rows each page has at least. A sentence of an RFC does not go away: the numbers only grow.
+var requirementPages = map[string]int{
+	"docs/rfc6455.md": 290,
+	"docs/rfc7692.md": 129,
+}
 
-	// requirementRows is how many rows the page has at least. A sentence of the RFC does not go away: the number only grows.
-	requirementRows = 290
-	// requirementWords bounds a quotation: a longer one is two.
-	requirementWords = 60
-)
+// requirementWords bounds a quotation: a longer one is two.
+const requirementWords = 60
 
-// A requirement is one row of the page.
+// A requirement is one row of a page.
 type requirement struct {
 	line    int
 	heading string // the section of the heading above, "" if there is none
@@ -247,24 +247,28 @@ func checkRequirements(rows []requirement, tests map[string]*folderTests, isFile
 }
 
 func TestRequirements(t *testing.T) {
-	page, err := os.ReadFile(filepath.FromSlash(requirementsPage))
-	if err != nil {
-		t.Fatalf("The page of the RFC's requirements cannot be read: %v.", err)
-	}
 	tests, err := readTests(os.DirFS("."))
 	if err != nil {
 		t.Fatalf("The tests of the module cannot be parsed: %v.", err)
 	}
-	rows, complaints := parseRequirements(string(page))
-	if len(rows) < requirementRows {
-		t.Errorf("%s has %d rows, and had %d before: a sentence of the RFC is missing.", requirementsPage, len(rows), requirementRows)
-	}
-	complaints = append(complaints, checkRequirements(rows, tests, func(name string) bool {
-		info, err := os.Stat(filepath.FromSlash(name))
-		return err == nil && info.Mode().IsRegular() && filepath.IsLocal(filepath.FromSlash(name))
-	})...)
-	for _, complaint := range complaints {
-		t.Errorf("%s: %s", requirementsPage, complaint)
+	for name, atLeast := range requirementPages {
+		t.Run(name, func(t *testing.T) {
+			page, err := os.ReadFile(filepath.FromSlash(name))
+			if err != nil {
+				t.Fatalf("The page of the RFC's requirements cannot be read: %v.", err)
+			}
+			rows, complaints := parseRequirements(string(page))
+			if len(rows) < atLeast {
+				t.Errorf("The page has %d rows, and had %d before: a sentence of the RFC is missing.", len(rows), atLeast)
+			}
+			complaints = append(complaints, checkRequirements(rows, tests, func(name string) bool {
+				info, err := os.Stat(filepath.FromSlash(name))
+				return err == nil && info.Mode().IsRegular() && filepath.IsLocal(filepath.FromSlash(name))
+			})...)
+			for _, complaint := range complaints {
+				t.Error(complaint)
+			}
+		})
 	}
 }
 

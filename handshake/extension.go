@@ -8,20 +8,14 @@ import (
 )
 
 // An Extension is one element of Sec-WebSocket-Extensions: an extension that a
-// client offers or that a server has selected, with its parameters in the order
-// in which they came.
-type Extension struct {
-	Name   string
-	Params []Param
-}
+// client offers or that a server has selected. It has a Name string and, in the
+// order in which they came, Params []Param.
+type Extension = httpfield.Extension
 
-// A Param is a parameter of an [Extension]. Value is a token, free of quotes and
-// escapes, if HasValue; else it is empty.
-type Param struct {
-	Name     string
-	Value    string
-	HasValue bool
-}
+// A Param is a parameter of an [Extension]. It has a Name and a Value string and
+// HasValue bool. The value is a token, free of quotes and escapes, if HasValue;
+// else it is empty.
+type Param = httpfield.Param
 
 // ParseExtensions reads the lines of the Sec-WebSocket-Extensions field
 // (RFC 6455, 9.1). No lines are no extensions; lines without a single extension
