@@ -181,7 +181,7 @@ func lz(r *rand.Rand, bits int, history, p []byte) []byte {
 		best, bestAt := 0, 0
 		for range 50 {
 			d := 1 + r.IntN(max(reach, 1))
-			if r.IntN(4) == 0 {
+			if reach > 0 && r.IntN(4) == 0 {
 				d = reach // the far end of the window
 			}
 			n := 0

@@ -172,7 +172,8 @@ func TestZlib(t *testing.T) {
 			if total < 2<<bits {
 				t.Errorf("%d octets do not try the window", total)
 			}
-			if !refused {
+			// zlib leaves 262 octets of its window unused, more than half of 2^9.
+			if !refused && bits > 9 {
 				t.Errorf("all of it fits a window of %d bits", bits-1)
 			}
 		})
@@ -218,11 +219,11 @@ func TestReach(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("7.1/%d_bits/%s", bits, c.name), func(t *testing.T) {
 				for _, slack := range []int{0, 40} { // with it the bulk of the code sees the distance
-					for _, room := range []int{1, 7, 1 << 17} {
+					for _, room := range []int{size / 256, 7 * size / 256, 1 << 17} {
 						for _, drain := range []bool{false, true} {
 							w := fresh(bits, c.takeover)
 							for i := 0; i < c.before; i += 19 {
-								if _, err := whole(w, say(text[i:min(i+19, c.before)])); err != nil {
+								if _, err := feed(w, -1, [][]byte{say(text[i:min(i+19, c.before)])}, 19, false); err != nil {
 									t.Fatal(err)
 								}
 							}
