@@ -1,7 +1,7 @@
 package deflate
 
 // compressedBlock decodes the data of a block with a Huffman code (RFC 1951,
-// 3.2.3): in bulk while there is enough of everything, else symbol by symbol.
+// 3.2.3): in bulk while there is enough of everything, else with care.
 func (f *Inflater) compressedBlock() error {
 	if f.copyLen > 0 {
 		if !f.copy(f.copyDist, f.copyLen) {
@@ -9,83 +9,100 @@ func (f *Inflater) compressedBlock() error {
 		}
 	}
 	for {
-		if len(f.in) >= bulkIn && len(f.out)-f.op >= bulkOut {
-			switch err := f.bulk(); {
-			case err == errEndOfBlock:
-				return f.endBlock()
-			case err != nil:
-				return err
-			}
+		err := f.bulk()
+		if err == nil {
+			err = f.careful()
 		}
-		switch err := f.symbol(); {
-		case err == errEndOfBlock:
+		switch err {
+		case nil:
+		case errEndOfBlock:
 			return f.endBlock()
-		case err != nil:
+		default:
 			return err
 		}
 	}
 }
 
-// symbol decodes one literal, one copy or the end of the block. Nothing is
-// dropped from the input before it is known to be complete.
-func (f *Inflater) symbol() error {
-	f.fill()
-	lt := f.litlen
-	e := lt.entries[f.acc&(1<<lt.bits-1)]
-	if e&entryTable != 0 {
-		e = lt.entries[uint64(e>>entryValue)+f.acc>>lt.bits&(1<<(e&entryBits)-1)]
-	}
-	n := uint(e & entryBits)
-	if n > f.nbits {
-		return errMoreInput
-	}
-	switch {
-	case e&entryLiteral != 0:
-		if f.op == len(f.out) {
-			return ErrShortDst
+// careful decodes symbols where input or room is too little for bulk, and
+// returns nil when it is not. Nothing is dropped from the input before a symbol
+// is known to be complete.
+func (f *Inflater) careful() (err error) {
+	in, out, op := f.in, f.out, f.op
+	acc, nbits := f.acc, f.nbits
+	litlen, dist := f.litlen, f.dist
+	for len(in) < bulkIn || len(out)-op < bulkOut {
+		for nbits < 56 && len(in) > 0 {
+			acc |= uint64(in[0]) << (nbits & 63)
+			in = in[1:]
+			nbits += 8
 		}
-		f.take(n)
-		f.out[f.op] = byte(e >> entryValue)
-		f.op++
-		return nil
-	case e&entryEnd != 0:
-		f.take(n)
-		return errEndOfBlock
-	case e&entrySpecial != 0:
-		return errLitlenSym
-	}
-	length := int(e>>entryValue) + int(f.acc&(1<<n-1)>>codeLen(e))
+		e := litlen.entries[acc&(1<<(litlen.bits&63)-1)&(litlenTableSize-1)]
+		if e&entryTable != 0 {
+			e = litlen.entries[uint64(e>>entryValue)+acc>>litlen.bits&(1<<(e&entryBits)-1)]
+		}
+		n := uint(e & entryBits)
+		if n > nbits {
+			err = errMoreInput
+			break
+		}
+		if e&entryLiteral != 0 {
+			if op == len(out) {
+				err = ErrShortDst
+				break
+			}
+			acc >>= n & 63
+			nbits -= n
+			out[op] = byte(e >> entryValue)
+			op++
+			continue
+		}
+		if e&entrySpecial != 0 {
+			if err = errLitlenSym; e&entryEnd != 0 {
+				acc >>= n & 63
+				nbits -= n
+				err = errEndOfBlock
+			}
+			break
+		}
+		length := int(e>>entryValue) + int(acc&(1<<(n&63)-1)>>codeLen(e))
 
-	dt := f.dist
-	acc := f.acc >> n
-	e = dt.entries[acc&(1<<dt.bits-1)]
-	if e&entryTable != 0 {
-		e = dt.entries[uint64(e>>entryValue)+acc>>dt.bits&(1<<(e&entryBits)-1)]
+		rest := acc >> (n & 63)
+		e = dist.entries[rest&(1<<(dist.bits&63)-1)&(distTableSize-1)]
+		if e&entryTable != 0 {
+			e = dist.entries[uint64(e>>entryValue)+rest>>dist.bits&(1<<(e&entryBits)-1)]
+		}
+		if n += uint(e & entryBits); n > nbits {
+			err = errMoreInput
+			break
+		}
+		if e&entrySpecial != 0 {
+			err = errDistSym
+			break
+		}
+		distance := int(e>>entryValue) + int(rest&(1<<(e&entryBits)-1)>>codeLen(e))
+		if err = f.reach(distance, op); err != nil {
+			break
+		}
+		acc >>= n & 63
+		nbits -= n
+		f.op = op
+		all := f.copy(distance, length)
+		if op = f.op; !all {
+			err = ErrShortDst
+			break
+		}
 	}
-	m := uint(e & entryBits)
-	if n+m > f.nbits {
-		return errMoreInput
-	}
-	if e&entrySpecial != 0 {
-		return errDistSym
-	}
-	distance := int(e>>entryValue) + int(acc&(1<<m-1)>>codeLen(e))
-	if err := f.reach(distance); err != nil {
-		return err
-	}
-	f.take(n + m)
-	if !f.copy(distance, length) {
-		return ErrShortDst
-	}
-	return nil
+	f.in, f.op = in, op
+	f.acc, f.nbits = acc, nbits
+	return err
 }
 
-// reach says whether there is something at a distance.
-func (f *Inflater) reach(distance int) error {
+// reach says whether there is something at a distance from op.
+func (f *Inflater) reach(distance, op int) error {
 	switch {
 	case distance > 1<<f.h.bits:
 		return errFarDist
-	case distance-f.op > int(f.h.n):
+	case distance-op > int(f.h.n):
 		return errHistory
 	}
 	return nil

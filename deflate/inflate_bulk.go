@@ -20,8 +20,8 @@ const (
 func load(b []byte, i int) uint64     { return binary.LittleEndian.Uint64(b[i:]) }
 func store(b []byte, i int, v uint64) { binary.LittleEndian.PutUint64(b[i:], v) }
 
-// bulk is [Inflater.symbol] over and over, as long as input can be read, and
-// output written, eight octets at a time. It returns nil when that ends.
+// bulk decodes symbols as long as input can be read, and output written, eight
+// octets at a time. It returns nil when that ends.
 //
 // Eight octets give 56 bits or more: enough for any length with its distance,
 // which have 48 at most, or for three literals. All variables are local, as
