@@ -1,0 +1,15 @@
+//go:build race
+
+package deflate
+
+import "sync/atomic"
+
+var lentCount atomic.Int64
+
+// lent counts Inflaters in race builds only: a counter that every message of
+// every processor writes to is not free.
+func lent(n int64) { lentCount.Add(n) }
+
+// Lent returns how many Inflaters have been lent and not been put back, for
+// tests. It counts in race builds; in others ok is false.
+func Lent() (n int64, ok bool) { return lentCount.Load(), true }
