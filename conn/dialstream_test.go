@@ -1,0 +1,230 @@
+package conn
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hawser-go/hawser/internal/conntest"
+)
+
+// TestDialSockets: over a socket, without any option.
+func TestDialSockets(t *testing.T) {
+	t.Run("4.1/echo", func(t *testing.T) {
+		conntest.CheckLeaks(t)
+		s := quietServer(t, Handler(func(c *Conn) {
+			for m, err := range c.Messages() {
+				if err != nil || c.Write(m.Type, m.Data) != nil {
+					return
+				}
+			}
+		}, nil))
+		c, err := Dial(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !c.transport.socket {
+			t.Error("the transport is no socket")
+		}
+		if err := c.Write(Text, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := c.Read(); string(m.Data) != "hello" {
+			t.Errorf("read %q, %v", m.Data, err)
+		}
+		if err := c.Close(1000, ""); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("4.1/refusal_of_our_server", func(t *testing.T) {
+		conntest.CheckLeaks(t)
+		s := quietServer(t, Handler(func(*Conn) {}, nil))
+		c, err := Dial(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), &Config{Header: http.Header{"Origin": {"https://evil.example"}}})
+		e := wantHandshakeError(t, c, err)
+		if e.Status != 403 || !strings.Contains(string(e.Body), `Origin "https://evil.example" is not allowed`) || e.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("error is %v with %v", e, e.Header)
+		}
+	})
+}
+
+// tlsServer serves an echo over TLS and sends what each connection's state was.
+func tlsServer(t *testing.T, cfg *tls.Config) (s *httptest.Server, states <-chan tls.ConnectionState) {
+	t.Helper()
+	ch := make(chan tls.ConnectionState, 10)
+	h := Handler(func(c *Conn) {
+		for m, err := range c.Messages() {
+			if err != nil || c.Write(m.Type, m.Data) != nil {
+				return
+			}
+		}
+	}, nil)
+	s = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ch <- *r.TLS
+		h.ServeHTTP(w, r)
+	}))
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	s.TLS = cfg
+	if cfg == nil {
+		s.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // ALPN chooses HTTP/2 if it is offered
+	}
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s, ch
+}
+
+// TestDialTLS: K5, T-TLS.
+func TestDialTLS(t *testing.T) {
+	roots := func(s *httptest.Server) *x509.CertPool {
+		pool := x509.NewCertPool()
+		pool.AddCert(s.Certificate())
+		return pool
+	}
+	redirect := func(s *httptest.Server) func(context.Context, string, string) (net.Conn, error) {
+		return func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		url  string // "" for the server's own address
+		cfg  func(s *httptest.Server) *Config
+		sni  string
+	}{
+		{"address", "", func(s *httptest.Server) *Config { return &Config{TLS: &tls.Config{RootCAs: roots(s)}} }, ""},
+		{"name", "wss://example.com/", func(s *httptest.Server) *Config {
+			return &Config{TLS: &tls.Config{RootCAs: roots(s)}, NetDial: redirect(s)}
+		}, "example.com"},
+		{"ServerName", "wss://other.example/", func(s *httptest.Server) *Config {
+			return &Config{TLS: &tls.Config{RootCAs: roots(s), ServerName: "example.com"}, NetDial: redirect(s)}
+		}, "example.com"},
+		{"NextProtos", "wss://example.com/", func(s *httptest.Server) *Config {
+			return &Config{TLS: &tls.Config{RootCAs: roots(s), NextProtos: []string{"http/1.1"}}, NetDial: redirect(s)}
+		}, "example.com"},
+		{"NetDialTLS", "wss://example.com/", func(s *httptest.Server) *Config {
+			return &Config{
+				TLS:     &tls.Config{ServerName: "not used"},
+				NetDial: mustNotDial(t),
+				NetDialTLS: func(ctx context.Context, network, address string) (net.Conn, error) {
+					if network != "tcp" || address != "example.com:443" {
+						t.Errorf("NetDialTLS of %s %s", network, address)
+					}
+					d := tls.Dialer{Config: &tls.Config{RootCAs: roots(s), ServerName: "example.com", NextProtos: []string{"http/1.1"}}}
+					return d.DialContext(ctx, network, s.Listener.Addr().String())
+				},
+			}
+		}, "example.com"},
+	} {
+		t.Run("4.1/K5/"+tt.name, func(t *testing.T) {
+			conntest.CheckLeaks(t)
+			s, states := tlsServer(t, nil)
+			cfg := tt.cfg(s)
+			before := cfg.TLS.Clone()
+			u := tt.url
+			if u == "" {
+				u = "wss://" + s.Listener.Addr().String()
+			}
+			c, err := Dial(t.Context(), u, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state := <-states
+			if state.ServerName != tt.sni || state.NegotiatedProtocol != "http/1.1" || state.Version < tls.VersionTLS12 {
+				t.Errorf("server name %q, protocol %q, version %x", state.ServerName, state.NegotiatedProtocol, state.Version)
+			}
+			if err := c.Write(Text, []byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			if m, err := c.Read(); string(m.Data) != "hello" {
+				t.Errorf("read %q, %v", m.Data, err)
+			}
+			if err := c.Close(1000, ""); err != nil {
+				t.Error(err)
+			}
+			if cfg.TLS.ServerName != before.ServerName || !slices.Equal(cfg.TLS.NextProtos, before.NextProtos) {
+				t.Error("Config.TLS was written to")
+			}
+		})
+	}
+	for _, tt := range []struct {
+		name   string
+		url    string
+		server *tls.Config
+		cfg    func(s *httptest.Server) *tls.Config
+		is     func(error) bool
+	}{
+		{"self-signed", "wss://example.com/", nil, func(*httptest.Server) *tls.Config { return nil }, isError[x509.UnknownAuthorityError]},
+		{"self-signed_with_a_config", "wss://example.com/", nil, func(*httptest.Server) *tls.Config { return &tls.Config{RootCAs: x509.NewCertPool()} }, isError[x509.UnknownAuthorityError]},
+		{"wrong_host", "wss://other.example/", nil, func(s *httptest.Server) *tls.Config { return &tls.Config{RootCAs: roots(s)} }, isError[x509.HostnameError]},
+		{"wrong_address", "wss://192.0.2.1/", nil, func(s *httptest.Server) *tls.Config { return &tls.Config{RootCAs: roots(s)} }, isError[x509.HostnameError]},
+		{"expired", "wss://example.com/", nil, func(s *httptest.Server) *tls.Config {
+			return &tls.Config{RootCAs: roots(s), Time: func() time.Time { return time.Date(2500, 1, 1, 0, 0, 0, 0, time.UTC) }}
+		}, isError[x509.CertificateInvalidError]},
+		{"TLS_1.1", "wss://example.com/", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, func(s *httptest.Server) *tls.Config {
+			return &tls.Config{RootCAs: roots(s)}
+		}, func(err error) bool { return strings.Contains(err.Error(), "protocol version") }},
+	} {
+		t.Run("4.1/K5/"+tt.name, func(t *testing.T) {
+			conntest.CheckLeaks(t)
+			s, states := tlsServer(t, tt.server)
+			c, err := Dial(t.Context(), tt.url, &Config{TLS: tt.cfg(s), NetDial: redirect(s)})
+			if e := wantHandshakeError(t, c, err); e.Status != 0 || !tt.is(e) {
+				t.Errorf("error is %v", err)
+			}
+			if len(states) > 0 {
+				t.Error("a request was sent")
+			}
+		})
+	}
+	t.Run("4.1/K5/a_server_without_TLS", func(t *testing.T) {
+		conntest.CheckLeaks(t)
+		s := quietServer(t, Handler(func(*Conn) {}, nil))
+		c, err := Dial(t.Context(), "wss"+strings.TrimPrefix(s.URL, "http"), nil)
+		if e := wantHandshakeError(t, c, err); e.Status != 0 || !isError[tls.RecordHeaderError](e) {
+			t.Errorf("error is %v", err)
+		}
+	})
+	t.Run("4.1/NetDialTLS_is_not_for_ws", func(t *testing.T) {
+		conntest.CheckLeaks(t)
+		s := quietServer(t, Handler(func(*Conn) {}, nil))
+		c, err := Dial(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), &Config{NetDialTLS: mustNotDial(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.CloseNow()
+	})
+	t.Run("4.1/K5/nothing_turns_verification_off", func(t *testing.T) {
+		files, err := filepath.Glob("*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"InsecureSkipVerify", "Renegotiation", "MinVersion", "VerifyPeerCertificate", "VerifyConnection"} {
+				if !strings.HasSuffix(file, "_test.go") && bytes.Contains(source, []byte(name)) {
+					t.Errorf("%s has the word %s", file, name)
+				}
+			}
+		}
+	})
+}
+
+func isError[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
