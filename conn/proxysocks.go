@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +33,3 @@ type opened struct{ net.Conn }
 
 // Dial implements [proxy.Dialer].
 func (o opened) Dial(string, string) (net.Conn, error) { return o.Conn, nil }
-
-// DialContext implements [proxy.ContextDialer].
-func (o opened) DialContext(context.Context, string, string) (net.Conn, error) { return o.Conn, nil }
