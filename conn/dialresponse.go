@@ -31,8 +31,12 @@ func exchange(nc net.Conn, head []byte, method string) (resp *http.Response, buf
 		if err != nil {
 			return nil, nil, &HandshakeError{Err: in.cause(err)}
 		}
-		// "a client MUST be able to parse one or more 1xx responses received prior to a final response" (RFC 9110, 15.2). 101 is final here.
-		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
+		switch {
+		// "All valid status codes are within the range of 100 to 599, inclusive." RFC 9110, 15
+		case resp.StatusCode < 100:
+			return nil, nil, &HandshakeError{Err: fmt.Errorf("malformed HTTP status code %.20q", resp.Status)}
+		// "a client MUST be able to parse one or more 1xx responses received prior to a final response" RFC 9110, 15.2. 101 is final here.
+		case resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols:
 			continue
 		}
 		buffered, _ = br.Peek(br.Buffered())
