@@ -141,26 +141,62 @@ func TestDialStops(t *testing.T) {
 			}
 		}
 	}
+	// through returns a script that opens the tunnel first, and reads no more until the script says so.
+	through := func(script func(nc *conntest.PipeConn)) func(nc *conntest.PipeConn) {
+		return func(nc *conntest.PipeConn) {
+			readRequestHead(nc)
+			io.WriteString(nc, established)
+			script(nc)
+		}
+	}
+	say := func(answer string) func(nc *conntest.PipeConn) {
+		return func(nc *conntest.PipeConn) { io.WriteString(nc, answer) }
+	}
+	const viaHTTP, viaHTTPS, viaSOCKS = "http://proxy.example", "https://example.com", "socks5://user:pass@proxy.example"
 	for _, tt := range []struct {
 		name   string
 		url    string
 		server *scriptedServer // nil if the connection is never made
 		status int             // of the answer that came
+		proxy  string
+		inside bool // the tunnel
 	}{
-		{"connecting", "ws://server.example.com/", nil, 0},
-		{"writing", "ws://server.example.com/", &scriptedServer{script: func(nc *conntest.PipeConn) { nc.SetReadDeadline(time.Now().Add(time.Hour)); waitClosed(nc) }}, 0},
-		{"reading_nothing", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: stuck}, 0},
-		{"reading_the_head", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: send(goodResponse[:40])}, 0},
-		{"reading_a_head_that_trickles", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: trickle("x")}, 0},
-		{"reading_1xx_that_trickle", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: trickle("HTTP/1.1 100 Continue\r\n\r\n")}, 0},
-		{"reading_the_body", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: send("HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nno")}, 403},
-		{"reading_a_body_without_end", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: send("HTTP/1.1 403 Forbidden\r\n\r\nno")}, 403},
-		{"TLS_handshake", "wss://example.com/", &scriptedServer{capacity: 1 << 10, script: stuck}, 0},
-		{"writing_TLS", "wss://example.com/", &scriptedServer{script: secure(func(nc net.Conn) { waitClosed(nc.(*tls.Conn).NetConn().(*conntest.PipeConn)) })}, 0},
+		{"connecting_to_a_proxy", "ws://server.example.com/", nil, 0, viaHTTP, false},
+		{"writing_to_a_proxy", "ws://server.example.com/", &scriptedServer{script: waitClosed}, 0, viaHTTP, false},
+		{"reading_nothing_of_a_proxy", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: stuck}, 0, viaHTTP, false},
+		{"reading_the_head_of_a_proxy", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: send(established[:20])}, 0, viaHTTP, false},
+		{"reading_a_head_of_a_proxy_that_trickles", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: trickle("x")}, 0, viaHTTP, false},
+		{"reading_1xx_of_a_proxy", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: trickle("HTTP/1.1 100 Continue\r\n\r\n")}, 0, viaHTTP, false},
+		{"reading_the_body_of_a_proxy", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: send("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 100\r\n\r\nno")}, 407, viaHTTP, false},
+		{"TLS_handshake_with_a_proxy", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: stuck}, 0, viaHTTPS, false},
+		{"reading_nothing_of_a_TLS_proxy", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: secure(func(nc net.Conn) { readRequestHead(nc) })}, 0, viaHTTPS, false},
+		{"SOCKS5_methods", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: stuck}, 0, viaSOCKS, false},
+		{"writing_SOCKS5_methods", "ws://server.example.com/", &scriptedServer{script: waitClosed}, 0, viaSOCKS, false},
+		{"SOCKS5_password", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: say("\x05\x02\x01")}, 0, viaSOCKS, false},
+		{"SOCKS5_request", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: say("\x05\x02\x01\x00\x05\x00\x00\x03\xff")}, 0, viaSOCKS, false},
+		{"reading_through_a_proxy", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: through(stuck)}, 0, viaHTTP, true},
+		{"reading_the_body_through_a_proxy", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: through(send("HTTP/1.1 403 Forbidden\r\n\r\nno"))}, 403, viaHTTP, true},
+		{"reading_through_SOCKS5", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: say("\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50")}, 0, viaSOCKS, true},
+		{"TLS_handshake_through_a_proxy", "wss://server.example.com/", &scriptedServer{capacity: 1 << 10, script: through(waitClosed)}, 0, viaHTTP, true},
+		{"TLS_handshake_through_a_TLS_proxy", "wss://server.example.com/", &scriptedServer{script: secure(func(nc net.Conn) {
+			readRequestHead(nc)
+			io.WriteString(nc, established)
+			waitClosed(nc.(*tls.Conn).NetConn().(*conntest.PipeConn)) // it does not read an alert either
+		})}, 0, viaHTTPS, true},
+		{"connecting", "ws://server.example.com/", nil, 0, "", true},
+		{"writing", "ws://server.example.com/", &scriptedServer{script: func(nc *conntest.PipeConn) { nc.SetReadDeadline(time.Now().Add(time.Hour)); waitClosed(nc) }}, 0, "", true},
+		{"reading_nothing", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: stuck}, 0, "", true},
+		{"reading_the_head", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: send(goodResponse[:40])}, 0, "", true},
+		{"reading_a_head_that_trickles", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: trickle("x")}, 0, "", true},
+		{"reading_1xx_that_trickle", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: trickle("HTTP/1.1 100 Continue\r\n\r\n")}, 0, "", true},
+		{"reading_the_body", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: send("HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\nno")}, 403, "", true},
+		{"reading_a_body_without_end", "ws://server.example.com/", &scriptedServer{capacity: 1 << 10, script: send("HTTP/1.1 403 Forbidden\r\n\r\nno")}, 403, "", true},
+		{"TLS_handshake", "wss://example.com/", &scriptedServer{capacity: 1 << 10, script: stuck}, 0, "", true},
+		{"writing_TLS", "wss://example.com/", &scriptedServer{script: secure(func(nc net.Conn) { waitClosed(nc.(*tls.Conn).NetConn().(*conntest.PipeConn)) })}, 0, "", true},
 		{"reading_TLS", "wss://example.com/", &scriptedServer{script: secure(func(nc net.Conn) {
 			readRequestHead(nc)
 			waitClosed(nc.(*tls.Conn).NetConn().(*conntest.PipeConn)) // it does not read an alert either
-		})}, 0},
+		})}, 0, "", true},
 	} {
 		limit := 3 * time.Second
 		if tt.status != 0 {
@@ -194,7 +230,10 @@ func TestDialStops(t *testing.T) {
 				conntest.CheckLeaks(t)
 				synctest.Test(t, func(t *testing.T) {
 					ctx, begin := want.ctx(t.Context())
-					cfg := &Config{HandshakeTimeout: want.timeout, TLS: &tls.Config{InsecureSkipVerify: true}}
+					cfg := &Config{HandshakeTimeout: want.timeout, TLS: &tls.Config{InsecureSkipVerify: true}, ProxyTLS: &tls.Config{InsecureSkipVerify: true}}
+					if tt.proxy != "" {
+						cfg.Proxy = viaProxy(t, tt.proxy)
+					}
 					var server *scriptedServer
 					if tt.server == nil {
 						cfg.NetDial = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -229,10 +268,11 @@ func TestDialStops(t *testing.T) {
 					if e.Status != tt.status || (e.Header != nil) != (tt.status != 0) {
 						t.Errorf("status is %d, want %d", e.Status, tt.status)
 					}
-					if tt.status != 0 {
-						if _, ok := errors.AsType[*handshake.Error](err); !ok || string(e.Body) != "no" {
-							t.Errorf("error is %v with the body %q", err, e.Body)
-						}
+					if tt.status != 0 && (isError[*handshake.Error](err) != tt.inside || string(e.Body) != "no") {
+						t.Errorf("error is %v with the body %q", err, e.Body)
+					}
+					if isError[*ProxyError](err) == tt.inside {
+						t.Errorf("error is %v", err)
 					}
 					if server != nil {
 						server.checkClosed(t)
