@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -181,6 +182,9 @@ func TestDialStops(t *testing.T) {
 		{"TLS_handshake_through_a_TLS_proxy", "wss://server.example.com/", &scriptedServer{script: secure(func(nc net.Conn) {
 			readRequestHead(nc)
 			io.WriteString(nc, established)
+			var record [5]byte // the header of the ClientHello's
+			io.ReadFull(nc, record[:])
+			io.CopyN(io.Discard, nc, int64(binary.BigEndian.Uint16(record[3:])))
 			waitClosed(nc.(*tls.Conn).NetConn().(*conntest.PipeConn)) // it does not read an alert either
 		})}, 0, viaHTTPS, true},
 		{"connecting", "ws://server.example.com/", nil, 0, "", true},
