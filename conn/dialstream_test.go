@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -113,6 +114,16 @@ func TestDialTLS(t *testing.T) {
 		{"NextProtos", "wss://example.com/", func(s *httptest.Server) *Config {
 			return &Config{TLS: &tls.Config{RootCAs: roots(s), NextProtos: []string{"http/1.1"}}, NetDial: redirect(s)}
 		}, "example.com"},
+		// As net/http leaves a configuration that it has used.
+		{"NextProtos_with_h2", "wss://example.com/", func(s *httptest.Server) *Config {
+			return &Config{TLS: &tls.Config{RootCAs: roots(s), NextProtos: []string{"h2", "http/1.1"}}, NetDial: redirect(s)}
+		}, "example.com"},
+		{"NextProtos_with_h2_only", "wss://example.com/", func(s *httptest.Server) *Config {
+			return &Config{TLS: &tls.Config{RootCAs: roots(s), NextProtos: []string{"h2"}}, NetDial: redirect(s)}
+		}, "example.com"},
+		{"IPv6_zone", "wss://[::1%25eth0]/", func(s *httptest.Server) *Config {
+			return &Config{TLS: &tls.Config{RootCAs: roots(s)}, NetDial: redirect(s)}
+		}, ""},
 		{"NetDialTLS", "wss://example.com/", func(s *httptest.Server) *Config {
 			return &Config{
 				TLS:     &tls.Config{ServerName: "not used"},
@@ -222,6 +233,58 @@ func TestDialTLS(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestDialTruncation: the end of a TLS stream without close_notify is a cut, which an attacker can make (K5).
+func TestDialTruncation(t *testing.T) {
+	cert := testCertificate(t)
+	for _, notify := range []bool{false, true} {
+		for name, said := range map[string]string{"in_the_head": goodResponse[:50], "in_a_frame": goodResponse + helloFrame[:4], "between_frames": goodResponse + helloFrame} {
+			inBubble(t, "K5/"+name+map[bool]string{false: "", true: "_with_close_notify"}[notify], func(t *testing.T) {
+				s := &scriptedServer{capacity: 64 << 10, script: func(nc *conntest.PipeConn) {
+					tc := tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true})
+					io.WriteString(tc, answerTo(said, readRequestHead(tc)))
+					if notify {
+						tc.CloseWrite()
+					}
+					nc.CloseWrite()
+				}}
+				c, err := Dial(t.Context(), "wss://example.com/", &Config{NetDial: s.dial, TLS: &tls.Config{RootCAs: pool(t, cert), Time: certificateTime(t, cert)}})
+				if name == "in_the_head" {
+					if e := wantHandshakeError(t, c, err); e.Status != 0 || !errors.Is(e, io.ErrUnexpectedEOF) || errors.Is(e, io.EOF) {
+						t.Errorf("error is %v", e)
+					}
+					s.checkClosed(t)
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name == "between_frames" {
+					if m, err := c.Read(); string(m.Data) != "hello" {
+						t.Errorf("read %q, %v", m.Data, err)
+					}
+				}
+				// crypto/tls takes an end between two records for io.EOF, with close_notify or without. No end without a Close frame is clean.
+				_, err = c.Read()
+				if errors.Is(err, io.EOF) || !errors.Is(err, ErrClosed) || (name == "in_a_frame") != errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Errorf("error is %v", err)
+				}
+				c.CloseNow()
+				s.checkClosed(t)
+			})
+		}
+	}
+}
+
+// certificateTime returns a clock that shows a time at which the certificate is valid: that of a bubble starts in 2000.
+func certificateTime(t *testing.T, cert tls.Certificate) func() time.Time {
+	t.Helper()
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() time.Time { return leaf.NotBefore.Add(time.Hour) }
 }
 
 func isError[E error](err error) bool {
