@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 
 	"github.com/hawser-go/hawser/handshake"
@@ -30,12 +29,12 @@ func Dial(ctx context.Context, url string, cfg *Config) (*Conn, error) {
 		defer cancel()
 	}
 	for {
-		c, next, err := d.dial(ctx, t)
+		c, next, err := d.dial(ctx, &t)
 		if next == nil {
 			return c, err
 		}
-		d.follow(t, next)
-		t = next
+		d.follow(&t, next)
+		t = *next
 	}
 }
 
@@ -46,13 +45,13 @@ type target struct {
 	socket string // the path of the Unix socket behind which it is, "" for none
 }
 
-func parseTarget(s string) (*target, error) {
+func parseTarget(s string) (t target, err error) {
 	if handshake.IsUnixURL(s) {
-		u, socket, secure, err := handshake.ParseUnixURL(s)
-		return &target{u, secure, socket}, err
+		t.url, t.socket, t.secure, err = handshake.ParseUnixURL(s)
+	} else {
+		t.url, t.secure, err = handshake.ParseURL(s)
 	}
-	u, secure, err := handshake.ParseURL(s)
-	return &target{u, secure, ""}, err
+	return t, err
 }
 
 // dialled returns what the functions that open a byte stream are called with.
@@ -92,7 +91,7 @@ func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, er
 		return nil, nil, handshakeError(ctx, err)
 	}
 	err = bounded(ctx, nc, func() error {
-		resp, buffered, err := exchange(nc, head, http.MethodGet)
+		resp, buffered, err := exchange(nc, head)
 		if err != nil {
 			return err
 		}

@@ -93,7 +93,7 @@ func TestDialKey(t *testing.T) {
 	}
 	d := dialer{Config: (*Config)(nil).resolved()}
 	for range 1000 {
-		q := d.clientRequest(to)
+		q := d.clientRequest(&to)
 		if seen[q.Key] || !handshake.ValidKey(q.Key) {
 			t.Fatalf("key %q is invalid or was there before", q.Key)
 		}

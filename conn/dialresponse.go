@@ -19,15 +19,15 @@ const (
 	errorBodyTimeout = time.Second
 )
 
-// exchange sends the head of a request with that method and reads the head of the answer. buffered has the bytes that came behind it; resp.Body reads those and more.
-func exchange(nc net.Conn, head []byte, method string) (resp *http.Response, buffered []byte, err error) {
+// exchange sends the head of a request, GET or CONNECT, and reads the head of the answer. buffered has the bytes that came behind it; resp.Body reads those and more.
+func exchange(nc net.Conn, head []byte) (resp *http.Response, buffered []byte, err error) {
 	if _, err := nc.Write(head); err != nil {
 		return nil, nil, &HandshakeError{Err: err}
 	}
 	in := &responseReader{r: nc, rest: maxResponseHead}
 	br := bufio.NewReader(in)
 	for {
-		resp, err := http.ReadResponse(br, &http.Request{Method: method})
+		resp, err := http.ReadResponse(br, nil)
 		if err != nil {
 			return nil, nil, &HandshakeError{Err: in.cause(err)}
 		}

@@ -122,7 +122,7 @@ func (d *dialer) tunnelThrough(proxy *url.URL, address string) (func(net.Conn) e
 
 // connect sends a CONNECT request and wants a tunnel (RFC 9110, 9.3.6).
 func connect(nc net.Conn, head []byte) error {
-	resp, buffered, err := exchange(nc, head, http.MethodConnect)
+	resp, buffered, err := exchange(nc, head)
 	switch {
 	case err != nil:
 		return err

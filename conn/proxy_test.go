@@ -295,7 +295,7 @@ func TestProxyChoice(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			proxy, err := (&dialer{Config: tt.cfg}).proxyFor(t.Context(), to)
+			proxy, err := (&dialer{Config: tt.cfg}).proxyFor(t.Context(), &to)
 			got := ""
 			if proxy != nil {
 				got = proxy.String()

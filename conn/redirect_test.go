@@ -268,11 +268,11 @@ func TestRedirectTLS(t *testing.T) {
 			}
 			ours := &tls.Config{ServerName: "pinned.example", MinVersion: tls.VersionTLS13}
 			d := dialer{Config: Config{TLS: ours}}
-			to, err := d.redirectTarget(from, []string{tt.location})
+			to, err := d.redirectTarget(&from, []string{tt.location})
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.follow(from, to)
+			d.follow(&from, to)
 			if d.TLS.ServerName != tt.want || d.TLS.MinVersion != tls.VersionTLS13 || ours.ServerName != "pinned.example" {
 				t.Errorf("server name is %q", d.TLS.ServerName)
 			}
