@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,7 +14,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,7 +142,7 @@ func TestDialTLS(t *testing.T) {
 			conntest.CheckLeaks(t)
 			s, states := tlsServer(t, nil)
 			cfg := tt.cfg(s)
-			before := cfg.TLS.Clone()
+			before := fmt.Sprint(cfg.TLS.ServerName, cfg.TLS.NextProtos)
 			u := tt.url
 			if u == "" {
 				u = "wss://" + s.Listener.Addr().String()
@@ -164,8 +164,8 @@ func TestDialTLS(t *testing.T) {
 			if err := c.Close(1000, ""); err != nil {
 				t.Error(err)
 			}
-			if cfg.TLS.ServerName != before.ServerName || !slices.Equal(cfg.TLS.NextProtos, before.NextProtos) {
-				t.Error("Config.TLS was written to")
+			if after := fmt.Sprint(cfg.TLS.ServerName, cfg.TLS.NextProtos); after != before {
+				t.Errorf("Config.TLS was %s and is %s", before, after)
 			}
 		})
 	}
@@ -207,6 +207,20 @@ func TestDialTLS(t *testing.T) {
 			t.Errorf("error is %v", err)
 		}
 	})
+	for name, proxy := range map[string]string{"server": "", "proxy": "https://proxy.example"} {
+		inBubble(t, "4.1/K5/a_"+name+"_that_speaks_no_TLS_is_left", func(t *testing.T) {
+			s := &scriptedServer{capacity: 64 << 10, script: func(nc *conntest.PipeConn) { io.WriteString(nc, "HTTP/1.1 400 Bad Request\r\n\r\n") }}
+			cfg := &Config{NetDial: s.dial}
+			if proxy != "" {
+				cfg.Proxy = viaProxy(t, proxy)
+			}
+			c, err := Dial(t.Context(), "wss://example.com/", cfg)
+			if e := wantHandshakeError(t, c, err); !isError[tls.RecordHeaderError](e) || isError[*ProxyError](e) != (proxy != "") {
+				t.Errorf("error is %v", e)
+			}
+			s.checkClosed(t)
+		})
+	}
 	t.Run("4.1/NetDialTLS_is_not_for_ws", func(t *testing.T) {
 		conntest.CheckLeaks(t)
 		s := quietServer(t, Handler(func(*Conn) {}, nil))
@@ -217,18 +231,20 @@ func TestDialTLS(t *testing.T) {
 		c.CloseNow()
 	})
 	t.Run("4.1/K5/nothing_turns_verification_off", func(t *testing.T) {
-		files, err := filepath.Glob("*.go")
-		if err != nil || len(files) == 0 {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			source, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+		for _, pattern := range []string{"dial*.go", "proxy*.go", "redirect*.go"} {
+			files, err := filepath.Glob(pattern)
+			if err != nil || len(files) == 0 {
+				t.Fatal(pattern, err)
 			}
-			for _, name := range []string{"InsecureSkipVerify", "Renegotiation", "MinVersion", "VerifyPeerCertificate", "VerifyConnection"} {
-				if !strings.HasSuffix(file, "_test.go") && bytes.Contains(source, []byte(name)) {
-					t.Errorf("%s has the word %s", file, name)
+			for _, file := range files {
+				source, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, name := range []string{"InsecureSkipVerify", "Renegotiation", "MinVersion", "VerifyPeerCertificate", "VerifyConnection"} {
+					if !strings.HasSuffix(file, "_test.go") && bytes.Contains(source, []byte(name)) {
+						t.Errorf("%s has the word %s", file, name)
+					}
 				}
 			}
 		}

@@ -284,6 +284,7 @@ func TestProxyChoice(t *testing.T) {
 		{"4.1/NetDial_and_Proxy", nil, Config{NetDial: dial, Proxy: http.ProxyFromEnvironment}, "ws://127.0.0.1/", ""},
 		{"4.1/Proxy", both, Config{Proxy: viaProxy(t, "http://c:3")}, "ws://server.example.com/", "http://c:3"},
 		{"4.1/Proxy_and_loopback", nil, Config{Proxy: viaProxy(t, "http://c:3")}, "ws://127.0.0.1/", "http://c:3"},
+		{"4.1/Proxy_and_NetDialTLS_for_ws", nil, Config{NetDialTLS: dial, Proxy: viaProxy(t, "http://c:3")}, "ws://server.example.com/", "http://c:3"},
 		{"4.1/Proxy_none", both, Config{Proxy: http.ProxyURL(nil)}, "ws://server.example.com/", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
