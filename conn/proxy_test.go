@@ -215,21 +215,22 @@ func TestProxyPrefixes(t *testing.T) {
 
 // TestProxyFaults fails operation 0, 1, 2, ... of the transport on the way through each kind of proxy.
 func TestProxyFaults(t *testing.T) {
-	kinds := []conntest.Kind{conntest.Error, conntest.Timeout, conntest.EOF, conntest.ShortRead, conntest.ShortWrite, conntest.Reset, conntest.PartialError, conntest.Stall}
-	for _, scheme := range []string{"http", "socks5"} {
-		t.Run("K6/"+scheme, func(t *testing.T) {
-			conntest.FailEach(t, kinds, func(t *testing.T, wrap func(net.Conn) net.Conn) {
+	// A CONNECT that is refused sets a deadline for the body.
+	const refused = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 6\r\n\r\nno way"
+	for name, answer := range map[string]string{"http": established, "http_refused": refused, "socks5": ""} {
+		t.Run("K6/"+name, func(t *testing.T) {
+			conntest.FailEach(t, conntest.Kinds(), func(t *testing.T, wrap func(net.Conn) net.Conn) {
 				inBubble(t, "4.1", func(t *testing.T) {
 					var heads []string
-					s := proxying(established, &heads)
-					if scheme == "socks5" {
-						s = socksServer("", nil)
+					s, proxy := proxying(answer, &heads), "http://user:secret@proxy.example"
+					if name == "socks5" {
+						s, proxy = socksServer("user:secret", nil), "socks5://user:secret@proxy.example"
 					}
 					s.wrap = wrap
-					c, err := Dial(t.Context(), "ws://server.example.com/", &Config{NetDial: s.dial, Proxy: viaProxy(t, scheme+"://proxy.example")})
+					c, err := Dial(t.Context(), "ws://server.example.com/", &Config{NetDial: s.dial, Proxy: viaProxy(t, proxy)})
 					if err == nil {
 						c.CloseNow()
-					} else if wantHandshakeError(t, c, err); !errors.Is(err, conntest.ErrInjected) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.ErrShortWrite) && !errors.Is(err, context.DeadlineExceeded) {
+					} else if e := wantHandshakeError(t, c, err); e.Status != 407 && !errors.Is(err, conntest.ErrInjected) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.ErrShortWrite) && !errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("error is %v", err)
 					}
 					s.checkClosed(t)

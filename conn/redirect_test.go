@@ -345,3 +345,24 @@ func TestRedirectCookies(t *testing.T) {
 		})
 	}
 }
+
+// TestRedirectFaults fails operation 0, 1, 2, ... of the transports of two hops.
+func TestRedirectFaults(t *testing.T) {
+	conntest.FailEach(t, conntest.Kinds(), func(t *testing.T, wrap func(net.Conn) net.Conn) {
+		inBubble(t, "K4", func(t *testing.T) {
+			h := &hopServer{answers: []string{redirectTo("/b"), goodResponse}}
+			c, err := Dial(t.Context(), "ws://a.example/", &Config{Redirects: 1, NetDial: func(ctx context.Context, network, address string) (net.Conn, error) {
+				nc, err := h.dial(ctx, network, address)
+				return wrap(nc), err
+			}})
+			if err == nil {
+				c.CloseNow()
+			} else if wantHandshakeError(t, c, err); !errors.Is(err, conntest.ErrInjected) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.ErrShortWrite) && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error is %v", err)
+			}
+			for _, s := range h.servers {
+				s.checkClosed(t)
+			}
+		})
+	})
+}
