@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -61,14 +62,45 @@ type Config struct {
 
 	// Client side.
 
-	// TLS configures wss. If nil, the zero tls.Config is used, with the URL's host as the server name.
+	// TLS configures wss. If nil, the zero tls.Config is used, with the URL's host as the server name. "h2" is left out of its NextProtos, because the opening handshake
+	// is HTTP/1.1's.
 	TLS *tls.Config
 
-	// NetDial opens the byte stream, for wss the one below TLS. Default (*net.Dialer).DialContext.
+	// NetDial opens the byte stream, for wss the one below TLS, and with a proxy the one to the proxy. It is called with "tcp" and "host:port", or with "unix" and the
+	// path of the socket. Default (*net.Dialer).DialContext.
 	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// NetDialTLS opens the byte stream for wss, TLS handshake included. If set, TLS is not used.
+	// NetDialTLS opens the byte stream for wss, TLS handshake included. If set, TLS is not used. It cannot be combined with a proxy.
 	NetDialTLS func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Proxy returns the proxy for a connection, nil for none, as in an [http.Transport]; [http.ProxyURL] makes one that always returns the same. The request that it gets
+	// has a URL with the scheme http for ws, https for wss, and is not sent.
+	//
+	// The proxy's scheme is http, https (CONNECT over TLS, see ProxyTLS), socks5 or socks5h (the same: the proxy looks host names up). User information in its URL
+	// is used to authenticate, with Basic or as RFC 1929 says, and goes to the proxy only. An unencrypted ws connection, too, goes through a tunnel (RFC 6455, 4.1).
+	//
+	// If nil, the environment decides when the connection is opened: HTTP_PROXY for ws, HTTPS_PROXY for wss, and NO_PROXY, upper or lower case, as in
+	// [golang.org/x/net/http/httpproxy]; localhost and loopback addresses never go through a proxy. But if NetDial or NetDialTLS is set, nil means no proxy, lest the
+	// environment change what those are asked for; so does http.ProxyURL(nil). Unix sockets never go through a proxy.
+	Proxy func(*http.Request) (*url.URL, error)
+
+	// ProxyHeader holds additional fields for the CONNECT request. Proxy-Authorization takes the place of the URL's user information. What Header refuses is refused
+	// here, too.
+	ProxyHeader http.Header
+
+	// ProxyTLS configures TLS to a proxy with the scheme https. If nil, the zero tls.Config is used, with the proxy's host as the server name.
+	ProxyTLS *tls.Config
+
+	// Jar holds cookies. Those for the http or https form of the URL are sent, behind the ones in Header, and those of every response are stored, also if it refuses or
+	// redirects. A nil Jar does neither.
+	Jar http.CookieJar
+
+	// Redirects is how many redirects (301, 302, 303, 307 and 308) Dial follows, at most 10. Default none: the response is an error like any refusal.
+	//
+	// A redirect from wss to ws is refused. If scheme, host or port change, nothing that may be a secret goes on, now and after further redirects: of Header only
+	// Accept-Language and User-Agent are kept, an Origin becomes "null", and if there are Subprotocols, which may be tokens, the redirect is refused. The jar decides about
+	// its cookies. TLS holds for every server, apart from its ServerName, which is the first one's.
+	Redirects int
 }
 
 // resolved returns a copy of c with each default filled in. A duration of 0 then means none.

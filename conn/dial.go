@@ -1,135 +1,147 @@
 package conn
 
 import (
-	"bufio"
 	"context"
-	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/hawser-go/hawser/handshake"
 )
 
-const (
-	// maxResponseHead bounds what a server can make Dial read before it decides.
-	maxResponseHead = 16 << 10
-	// maxErrorBody is how much of a refusal's body a HandshakeError keeps.
-	maxErrorBody = 1 << 10
-	// errorBodyTimeout bounds the wait for it: the answer is known, and a body without a length ends when the server closes.
-	errorBodyTimeout = time.Second
-)
-
-// Dial opens a connection to a ws or wss URL (RFC 6455, 3 and 4.1). The context, and [Config].HandshakeTimeout, bound the opening handshake;
-// afterwards the context has no effect. Redirects are not followed.
+// Dial opens a connection to a ws or wss URL (RFC 6455, 3 and 4.1), or to a server on a Unix socket: ws+unix:///path/of/the.sock:/resource, and wss+unix for
+// TLS over it, see [handshake.ParseUnixURL]. The context, and [Config].HandshakeTimeout, bound all of it: proxy, TLS, redirects and the opening handshake; afterwards the
+// context has no effect.
 //
-// An error is a [*HandshakeError]; it has the server's answer if there was one.
+// The way to the server may lead through a proxy, by default as the environment says: see Config.Proxy. Redirects are followed only if Config.Redirects allows it.
+//
+// An error is a [*HandshakeError]; it has the server's answer if there was one, and the proxy's, with a [*ProxyError] as its Err, if that failed.
 func Dial(ctx context.Context, url string, cfg *Config) (*Conn, error) {
-	resolved := cfg.resolved()
-	u, secure, err := handshake.ParseURL(url)
+	d := dialer{Config: cfg.resolved()}
+	t, err := parseTarget(url)
 	if err != nil {
 		return nil, &HandshakeError{Err: err}
 	}
-	if resolved.HandshakeTimeout > 0 {
+	if d.HandshakeTimeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, resolved.HandshakeTimeout)
+		ctx, cancel = context.WithTimeout(ctx, d.HandshakeTimeout)
 		defer cancel()
 	}
-	q := clientRequest(u, &resolved)
+	for {
+		c, next, err := d.dial(ctx, &t)
+		if next == nil {
+			return c, err
+		}
+		d.follow(&t, next)
+		t = *next
+	}
+}
+
+// A target is what a connection is opened to.
+type target struct {
+	url    *url.URL // ws or wss
+	secure bool
+	socket string // the path of the Unix socket behind which it is, "" for none
+}
+
+func parseTarget(s string) (t target, err error) {
+	if handshake.IsUnixURL(s) {
+		t.url, t.socket, t.secure, err = handshake.ParseUnixURL(s)
+	} else {
+		t.url, t.secure, err = handshake.ParseURL(s)
+	}
+	return t, err
+}
+
+// dialled returns what the functions that open a byte stream are called with.
+func (t *target) dialled() (network, address string) {
+	if t.socket != "" {
+		return "unix", t.socket
+	}
+	return "tcp", handshake.Address(t.url)
+}
+
+// http returns the http or https form of the URL, which cookie jars and proxy functions know.
+func (t *target) http() *url.URL {
+	u := *t.url
+	u.Scheme = "http"
+	if t.secure {
+		u.Scheme = "https"
+	}
+	u.Host = handshake.HostField(t.url) // without a zone
+	return &u
+}
+
+// A dialer is one call of Dial.
+type dialer struct {
+	Config        // Header and TLS lose what another origin must not get: see follow
+	redirects int // followed so far
+}
+
+// dial opens a connection to t. It returns that, or where t redirects to, or an error.
+func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, err error) {
+	q := d.clientRequest(t)
 	head, err := handshake.AppendRequest(nil, q)
 	if err != nil {
-		return nil, &HandshakeError{Err: err}
+		return nil, nil, &HandshakeError{Err: err}
 	}
-	nc, err := resolved.dialTransport(ctx, u, secure)
+	nc, err := d.dialStream(ctx, t)
 	if err != nil {
-		if ctx.Err() != nil {
-			err = contextError(ctx) // each way to dial says it differently
+		return nil, nil, handshakeError(ctx, err)
+	}
+	err = bounded(ctx, nc, func() error {
+		resp, buffered, err := exchange(nc, head)
+		if err != nil {
+			return err
 		}
-		return nil, &HandshakeError{Err: err}
-	}
-	c, err := upgrade(ctx, nc, head, q, &resolved)
-	if err != nil {
+		d.storeCookies(t, resp)
+		result, err := handshake.CheckResponse(resp, q)
+		if err == nil {
+			c = newConn(nc, RoleClient, buffered, &d.Config)
+			c.subprotocol = result.Subprotocol
+			return nil
+		}
+		if next, err = d.redirect(t, resp, err); err != nil {
+			return refusal(nc, resp, err)
+		}
+		return nil
+	})
+	if err != nil || next != nil {
 		closeStream(nc)
-		return nil, err
 	}
-	return c, nil
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, next, nil
 }
 
-// clientRequest returns the client's half of the handshake, with a fresh nonce.
-func clientRequest(u *url.URL, cfg *Config) handshake.ClientRequest {
-	var nonce [16]byte
-	rand.Read(nonce[:])
-	q := handshake.ClientRequest{
-		Host:         handshake.HostField(u),
-		RequestURI:   u.RequestURI(),
-		Key:          handshake.EncodeKey(nonce),
-		Subprotocols: cfg.Subprotocols,
-		Header:       cfg.Header,
-	}
-	// Host and Origin have their places in the request; a field of the application's replaces ours.
-	if host, origin := cfg.Header.Get("Host"), cfg.Header.Get("Origin"); host != "" || origin != "" {
-		q.Header = cfg.Header.Clone()
-		q.Header.Del("Host")
-		q.Header.Del("Origin")
-		q.Origin = origin
-		if host != "" {
-			q.Host = host
-		}
-	}
-	return q
-}
-
-// dialTransport opens the byte stream, with TLS if secure.
-func (c *Config) dialTransport(ctx context.Context, u *url.URL, secure bool) (net.Conn, error) {
-	dial := c.NetDial
-	if secure && c.NetDialTLS != nil {
-		dial = c.NetDialTLS
-	}
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	nc, err := dial(ctx, "tcp", handshake.Address(u))
-	if err != nil || !secure || c.NetDialTLS != nil {
-		return nc, err
-	}
-	cfg := &tls.Config{}
-	if c.TLS != nil {
-		cfg = c.TLS.Clone()
-	}
-	if cfg.ServerName == "" {
-		cfg.ServerName = u.Hostname()
-	}
-	if cfg.NextProtos == nil {
-		cfg.NextProtos = []string{"http/1.1"} // the Upgrade mechanism is HTTP/1.1's
-	}
-	tc := tls.Client(nc, cfg)
-	if err := tc.HandshakeContext(ctx); err != nil {
-		nc.Close()
-		return nil, err
-	}
-	return tc, nil
-}
-
-// upgrade sends the request's head and takes the answer. It does not close nc.
-func upgrade(ctx context.Context, nc net.Conn, head []byte, q handshake.ClientRequest, cfg *Config) (*Conn, error) {
+// bounded calls f, which reads and writes nc, and makes it return when ctx ends. It does not close nc otherwise.
+func bounded(ctx context.Context, nc net.Conn, f func() error) error {
 	// Closing ends a write and a read on any transport. The connection is of no use after the context anyway.
 	stop := context.AfterFunc(ctx, func() { closeStream(nc) })
-	c, err := exchange(nc, head, q, cfg)
-	if !stop() {
-		if e, ok := errors.AsType[*HandshakeError](err); ok && e.Status != 0 {
-			// There is an answer, only its body was cut.
-			e.Err = fmt.Errorf("%w (body: %w)", e.Err, contextError(ctx))
-			return nil, e
-		}
-		// What the exchange met is only what the closing did.
-		return nil, &HandshakeError{Err: contextError(ctx)}
+	err := f()
+	if stop() {
+		return err
 	}
-	return c, err
+	if e, ok := errors.AsType[*HandshakeError](err); ok && e.Status != 0 {
+		// There is an answer, only its body was cut.
+		e.Err = fmt.Errorf("%w (body: %w)", e.Err, contextError(ctx))
+		return e
+	}
+	// What f met is only what the closing did.
+	return &HandshakeError{Err: contextError(ctx)}
+}
+
+// handshakeError returns err as a HandshakeError, and the context's error in its place if the context has ended: each way to dial says that differently.
+func handshakeError(ctx context.Context, err error) *HandshakeError {
+	if e, ok := errors.AsType[*HandshakeError](err); ok {
+		return e
+	}
+	if ctx.Err() != nil {
+		err = contextError(ctx)
+	}
+	return &HandshakeError{Err: err}
 }
 
 // contextError returns why ctx ended: an error that matches both ctx.Err() and the cause, if that is another.
@@ -139,64 +151,4 @@ func contextError(ctx context.Context) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)
-}
-
-func exchange(nc net.Conn, head []byte, q handshake.ClientRequest, cfg *Config) (*Conn, error) {
-	if _, err := nc.Write(head); err != nil {
-		return nil, &HandshakeError{Err: err}
-	}
-	in := &responseReader{r: nc, rest: maxResponseHead}
-	br := bufio.NewReader(in)
-	for {
-		resp, err := http.ReadResponse(br, nil)
-		if err != nil {
-			return nil, &HandshakeError{Err: in.cause(err)}
-		}
-		// "a client MUST be able to parse one or more 1xx responses received prior to a final response" (RFC 9110, 15.2). 101 is final here.
-		if resp.StatusCode < 200 && resp.StatusCode != http.StatusSwitchingProtocols {
-			continue
-		}
-		result, err := handshake.CheckResponse(resp, q)
-		if err != nil {
-			nc.SetReadDeadline(time.Now().Add(errorBodyTimeout))
-			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // as much as there is
-			return nil, &HandshakeError{Status: resp.StatusCode, Header: resp.Header, Body: body, Err: err}
-		}
-		// What came behind the response belongs to the connection.
-		buffered, _ := br.Peek(br.Buffered())
-		c := newConn(nc, RoleClient, buffered, cfg)
-		c.subprotocol = result.Subprotocol
-		return c, nil
-	}
-}
-
-// A responseReader reads at most rest bytes from r, and keeps the error that ended it: http.ReadResponse says of a line that was cut only that it is malformed.
-type responseReader struct {
-	r    io.Reader
-	rest int
-	err  error
-}
-
-func (r *responseReader) Read(p []byte) (n int, err error) {
-	if r.rest == 0 {
-		r.err = fmt.Errorf("the response head is larger than %d bytes", maxResponseHead)
-		return 0, r.err
-	}
-	n, r.err = r.r.Read(p[:min(len(p), r.rest)])
-	r.rest -= n
-	return n, r.err
-}
-
-// cause returns why http.ReadResponse returned err.
-func (r *responseReader) cause(err error) error {
-	switch r.err {
-	case nil:
-		return err
-	case io.EOF:
-		if !errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("%w, %w", err, io.ErrUnexpectedEOF)
-		}
-		return fmt.Errorf("the server closed the connection without a complete response: %w", err)
-	}
-	return r.err
 }

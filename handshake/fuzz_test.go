@@ -178,6 +178,7 @@ func FuzzParseExtensions(f *testing.F) {
 func FuzzParseURL(f *testing.F) {
 	for _, s := range []string{
 		"ws://a", "wss://a:443/b?c", "ws://[::1]:81//", "ws://[fe80::1%25eth0]/", "ws://a/%20?%20", "ws://a/?", "ws:a", "http://a", "ws://u@a", "ws://a/#",
+		"ws://b\u00fccher.example:81/a", "ws://\uff11.0.0.1", "ws://a%FF\u3002b", "ws://b%C3%BCcher",
 	} {
 		f.Add(s)
 	}
@@ -185,6 +186,12 @@ func FuzzParseURL(f *testing.F) {
 		u, secure, err := handshake.ParseURL(s)
 		if err != nil {
 			return
+		}
+		if _, err := handshake.AppendConnect(nil, handshake.ConnectAddress(u), "", nil); err != nil {
+			t.Fatalf("%q: no tunnel to it: %v", s, err)
+		}
+		if !handshake.SameOrigin(u, u) {
+			t.Fatalf("%q has another origin than itself", s)
 		}
 		if secure != (u.Scheme == "wss") || !strings.Contains(handshake.Address(u), ":") {
 			t.Fatalf("%q: secure %v, address %q", s, secure, handshake.Address(u))

@@ -36,6 +36,13 @@ func TestParseURL(t *testing.T) {
 		{"3/ipv6_and_port", "wss://[2001:db8::1]:8443/a", true, "/a", "[2001:db8::1]:8443", "[2001:db8::1]:8443"},
 		{"3/ipv6_zone", "ws://[fe80::1%25eth0]/", false, "/", "[fe80::1%eth0]:80", "[fe80::1]"},
 		{"3/ipv6_zone_and_port", "ws://[fe80::1%25eth0]:81/", false, "/", "[fe80::1%eth0]:81", "[fe80::1]:81"},
+		{"11.1.1/internationalized", "ws://b\u00fccher.example/a", false, "/a", "xn--bcher-kva.example:80", "xn--bcher-kva.example"},
+		{"11.1.1/internationalized_and_port", "wss://b\u00fccher.example:8443", true, "/", "xn--bcher-kva.example:8443", "xn--bcher-kva.example:8443"},
+		{"11.1.1/internationalized_in_capitals", "ws://B\u00dcCHER.example", false, "/", "xn--bcher-kva.example:80", "xn--bcher-kva.example"},
+		{"11.1.1/internationalized_and_escaped", "ws://b%C3%BCcher.example/", false, "/", "xn--bcher-kva.example:80", "xn--bcher-kva.example"},
+		{"11.1.1/other_script_and_full_stop", "ws://\u4f8b\u3048\u3002jp/", false, "/", "xn--r8jz45g.jp:80", "xn--r8jz45g.jp"},
+		{"11.1.1/wide_digits", "ws://\uff11\uff12\uff17.0.0.1/", false, "/", "127.0.0.1:80", "127.0.0.1"},
+		{"3/underscore_stays", "ws://my_host:81/", false, "/", "my_host:81", "my_host:81"},
 		{"3/punycode", "ws://xn--bcher-kva.example/", false, "/", "xn--bcher-kva.example:80", "xn--bcher-kva.example"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -88,8 +95,10 @@ func TestParseURLRefuses(t *testing.T) {
 		{"3/space_in_host", "ws://example com/secret", `invalid character " " in host name`},
 		{"3/space_in_query", "ws://example.com/?secret a", "a byte in the query must be escaped"},
 		{"3/query_not_ascii", "ws://example.com/?secret=\u00e4", "a byte in the query must be escaped"},
-		{"3/host_not_ascii", "ws://b\u00fccher.example/secret", `host "bücher.example": a byte that no host name has`},
-		{"3/host_escaped", "ws://b%C3%BCcher.example/secret", `host "bücher.example": a byte that no host name has`},
+		{"11.1.1/host_without_an_ascii_form", "ws://b\u00fccher_\u202e.example/secret", "host \"b\u00fccher_\\u202e.example\": no internationalized host name"},
+		{"11.1.1/host_is_no_utf8", "ws://b%FCcher.example/secret", "host \"b\\xfccher.example\": no internationalized host name"},
+		{"11.1.1/host_with_a_wide_slash", "ws://b\u00fccher\uff0fa.example/secret", "host \"b\u00fccher\uff0fa.example\": no internationalized host name"},
+		{"11.1.1/host_with_a_wide_at", "ws://b\u00fccher\uff20a.example/secret", "host \"b\u00fccher\uff20a.example\": no internationalized host name"},
 		{"3/port_too_large", "ws://example.com:65536/secret", `host "example.com:65536": no port number behind ':'`},
 		{"3/port_0", "ws://example.com:0/secret", "port is 0"},
 	} {
@@ -103,6 +112,26 @@ func TestParseURLRefuses(t *testing.T) {
 			}
 			if strings.Contains(err.Error(), "secret") {
 				t.Error("the error repeats a secret")
+			}
+		})
+	}
+}
+
+func TestConnectAddress(t *testing.T) {
+	for _, test := range []struct{ name, url, want string }{
+		{"4.1/default_port", "ws://example.com/", "example.com:80"},
+		{"4.1/default_port_secure", "wss://example.com/", "example.com:443"},
+		{"4.1/port", "ws://example.com:81/", "example.com:81"},
+		{"4.1/ipv6_zone", "ws://[fe80::1%25eth0]:81/", "[fe80::1]:81"},
+		{"4.1/internationalized", "ws://b\u00fccher.example/", "xn--bcher-kva.example:80"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			u, _, err := handshake.ParseURL(test.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := handshake.ConnectAddress(u); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
