@@ -145,10 +145,7 @@ func (e *encoder) learn(p []byte) {
 	}
 }
 
-// history returns the last octets, at most a window.
+// history returns the last octets, at most a window. There is a buffer.
 func (e *encoder) history() []byte {
-	if e.buffer == nil {
-		return nil
-	}
 	return (*e.buffer)[max(0, e.n-e.window):e.n]
 }

@@ -84,37 +84,40 @@ func (w *bitWriter) sequences(c *prefixCode, src []byte, seqs []sequence, tail i
 	b, n, acc, nacc := w.b, w.n, w.bits, w.nbits
 	for _, q := range seqs {
 		run := q.literals()
-		if run > 0 {
-			lit := src[:run]
-			src = src[run:]
-			for len(lit) >= 4 {
-				c0, c1, c2, c3 := c.literal[lit[0]], c.literal[lit[1]], c.literal[lit[2]], c.literal[lit[3]]
-				lit = lit[4:]
-				acc |= uint64(c0&0xffff) << (nacc & 63)
-				nacc += uint(c0 >> wordShift)
-				acc |= uint64(c1&0xffff) << (nacc & 63)
-				nacc += uint(c1 >> wordShift)
-				acc |= uint64(c2&0xffff) << (nacc & 63)
-				nacc += uint(c2 >> wordShift)
-				acc |= uint64(c3&0xffff) << (nacc & 63)
-				nacc += uint(c3 >> wordShift)
-				binary.LittleEndian.PutUint64(b[n:], acc)
-				n += int(nacc >> 3)
-				acc >>= nacc & 56
-				nacc &= 7
-			}
-			for _, s := range lit {
-				w := c.literal[s]
-				acc |= uint64(w&0xffff) << (nacc & 63)
-				nacc += uint(w >> wordShift)
-			}
+		for ; run >= 4; run -= 4 {
+			c0, c1, c2, c3 := c.literal[src[0]], c.literal[src[1]], c.literal[src[2]], c.literal[src[3]]
+			src = src[4:]
+			acc |= uint64(c0&0xffff) << (nacc & 63)
+			nacc += uint(c0 >> wordShift)
+			acc |= uint64(c1&0xffff) << (nacc & 63)
+			nacc += uint(c1 >> wordShift)
+			acc |= uint64(c2&0xffff) << (nacc & 63)
+			nacc += uint(c2 >> wordShift)
+			acc |= uint64(c3&0xffff) << (nacc & 63)
+			nacc += uint(c3 >> wordShift)
 			binary.LittleEndian.PutUint64(b[n:], acc)
 			n += int(nacc >> 3)
 			acc >>= nacc & 56
 			nacc &= 7
 		}
+		// What is left is written without a branch, which would be guessed wrong all the time: the
+		// words of the three next octets, which there are because a match follows, made empty if they are too many.
+		c0, c1, c2 := c.literal[src[0]], c.literal[src[1]], c.literal[src[2]]
+		c0 &= word(-int32(run) >> 31)
+		c1 &= word((1 - int32(run)) >> 31)
+		c2 &= word((2 - int32(run)) >> 31)
+		acc |= uint64(c0&0xffff) << (nacc & 63)
+		nacc += uint(c0 >> wordShift)
+		acc |= uint64(c1&0xffff) << (nacc & 63)
+		nacc += uint(c1 >> wordShift)
+		acc |= uint64(c2&0xffff) << (nacc & 63)
+		nacc += uint(c2 >> wordShift)
+		binary.LittleEndian.PutUint64(b[n:], acc)
+		n += int(nacc >> 3)
+		acc >>= nacc & 56
+		nacc &= 7
 		length := uint32(q) & 255
-		src = src[length+minMatch:]
+		src = src[run+int(length)+minMatch:]
 		ls := lengthSymbol[length]
 		lw := c.literal[firstLength+int(ls)]
 		acc |= uint64(lw&0xffff) << (nacc & 63)

@@ -1,5 +1,10 @@
 package deflate
 
+import (
+	"math"
+	"math/bits"
+)
+
 // A matcher finds what occurred before. It indexes positions, which are counted on and on: the
 // position of an octet of a buffer is base more than its index. So what the index has of
 // earlier messages or other connections is too far back, and is not cleared.
@@ -46,12 +51,9 @@ func (k *block) find(e *encoder, buf []byte, s int) int {
 
 func (k *block) full() bool { return k.n == maxSequences }
 
-// match adds literals and a match of n octets, and returns how many of these the block had no room for.
-func (k *block) match(literals []byte, n int, d uint32) (rest int) {
-	for _, c := range literals {
-		k.literal[c]++
-	}
-	run := sequence(len(literals)) << 23
+// match adds literals, which have been counted, and a match of n octets at the distance d. It returns how many of these the block had no room for.
+func (k *block) match(literals, n int, d uint32) (rest int) {
+	run := sequence(literals) << 23
 	d--
 	ds := symbolOfDistance(d)
 	for n > maxMatch && k.n < maxSequences-1 {
@@ -72,12 +74,11 @@ func (k *block) match(literals []byte, n int, d uint32) (rest int) {
 	return n - m
 }
 
-// end adds the literals after the last match.
-func (k *block) end(literals []byte) {
+// count counts literals.
+func (k *block) count(literals []byte) {
 	for _, c := range literals {
 		k.literal[c]++
 	}
-	k.tail = len(literals)
 }
 
 // size returns the bits of the block in the code c, without the extra bits of lengths and distances.
@@ -108,16 +109,47 @@ func (k *block) build(c *prefixCode) {
 	k.builder.header(c, &k.literals, &k.dists)
 }
 
+// leastSize returns about how many bits the block takes at least in a code of its own, without the extra bits: the entropy of the symbols,
+// and what a header has been seen to take.
+func (k *block) leastSize() uint64 {
+	return entropy(&k.literals, k.literal[:]) + entropy(&k.dists, k.dist[:]) + 80 + 3*uint64(k.literals.n+k.dists.n)
+}
+
+// log2s is the binary logarithm, times 256.
+var log2s = func() (t [256]uint32) {
+	for i := 1; i < len(t); i++ {
+		t[i] = uint32(math.Round(256 * math.Log2(float64(i))))
+	}
+	return t
+}()
+
+// entropy returns the bits that symbols of these frequencies take in the best of all codes.
+func entropy(u *symbols, freq []uint32) uint64 {
+	var n, sum uint64
+	for _, s := range u.list[:u.n] {
+		f := freq[s]
+		n += uint64(f)
+		sum += uint64(f) * uint64(log2(f))
+	}
+	return (n*uint64(log2(uint32(n))) - sum) >> 8
+}
+
+func log2(f uint32) uint32 {
+	shift := max(bits.Len32(f), 8) - 8
+	return log2s[f>>shift] + uint32(shift)<<8
+}
+
 // encode appends the block, which is src, to w.
 func (k *block) encode(w *bitWriter, src []byte) {
 	k.literals.collect(k.literal[:])
 	k.dists.collect(k.dist[:])
 	c := fixedCode
 	n := k.size(c)
-	if true {
+	// To make a code takes longer than to look for matches in 200 octets.
+	if n > k.leastSize() {
 		k.build(&k.fresh)
-		if d := k.size(&k.fresh); d < n {
-			c, n = &k.fresh, d
+		if fresh := k.size(&k.fresh); fresh < n {
+			c, n = &k.fresh, fresh
 		}
 	}
 	n += k.extraBits()

@@ -34,51 +34,32 @@ type prefixCode struct {
 
 // fixedCode is the code of RFC 1951, 3.2.6.
 var fixedCode = func() *prefixCode {
-	var lengths [288]uint8
-	for i := range lengths {
-		switch {
-		case i < 144:
-			lengths[i] = 8
-		case i < 256:
-			lengths[i] = 9
-		case i < 280:
-			lengths[i] = 7
-		default:
-			lengths[i] = 8
-		}
-	}
-	var words [288]word
-	assignWords(words[:], lengths[:])
 	c := &prefixCode{headerBits: 3}
-	copy(c.literal[:], words[:])
-	for i := range c.dist {
-		c.dist[i] = word(bits.Reverse8(uint8(i))>>3) | 5<<wordShift
-	}
 	c.header[0] = 0b010 // BTYPE 01
+	for s := range c.literal {
+		var n, code int
+		switch {
+		case s < 144:
+			n, code = 8, 0b00110000+s
+		case s < 256:
+			n, code = 9, 0b110010000+s-144
+		case s < 280:
+			n, code = 7, s-256
+		default:
+			n, code = 8, 0b11000000+s-280
+		}
+		c.literal[s] = newWord(code, n)
+	}
+	for s := range c.dist {
+		c.dist[s] = newWord(s, 5)
+	}
 	return c
 }()
 
-// assignWords gives the symbols their words by the lengths of these (RFC 1951, 3.2.2).
-func assignWords(words []word, lengths []uint8) {
-	var count, next [16]uint16
-	for _, n := range lengths {
-		count[n&15]++
-	}
-	count[0] = 0
-	code := uint16(0)
-	for n := 1; n < len(next); n++ {
-		code = (code + count[n-1]) << 1
-		next[n] = code
-	}
-	words = words[:len(lengths)]
-	for i, n := range lengths {
-		if n == 0 {
-			words[i] = noWord
-			continue
-		}
-		words[i] = word(bits.Reverse16(next[n&15])>>(16-n)) | word(n)<<wordShift
-		next[n&15]++
-	}
+// newWord returns the word of n bits whose value, the first bit the highest, is code: "Huffman codes are packed starting
+// with the most-significant bit of the code" (RFC 1951, 3.1.1).
+func newWord(code, n int) word {
+	return word(bits.Reverse16(uint16(code))>>(16-n)) | word(n)<<wordShift
 }
 
 // noWords is a code without any symbol.
@@ -198,8 +179,8 @@ func (b *codeBuilder) words(words []word, u *symbols, freq []uint32, limit int) 
 		next[n] = code
 	}
 	for _, s := range used {
-		n := words[s] >> wordShift & 15
-		words[s] |= word(bits.Reverse16(uint16(next[n])) >> (16 - n))
+		n := int(words[s]>>wordShift) & 15
+		words[s] = newWord(next[n], n)
 		next[n]++
 	}
 }
