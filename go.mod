@@ -3,6 +3,7 @@ module github.com/hawser-go/hawser
 go 1.26.0
 
 require (
+	github.com/klauspost/compress v1.20.3
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.49.0
 )

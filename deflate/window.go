@@ -2,11 +2,6 @@ package deflate
 
 import "github.com/hawser-go/hawser/internal/bufpool"
 
-const (
-	minWindowBits = 8 // "8 to 15, inclusive" (RFC 7692, 7.1.2.1 and 7.1.2.2)
-	maxWindowBits = 15
-)
-
 // Window is what a receiver keeps of one connection between its messages: the
 // LZ77 sliding window, if the context is taken over, and nothing if not.
 //
