@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/internal/protocol"
 )
 
@@ -45,6 +46,11 @@ type Config struct {
 	// Subprotocols are the subprotocols that this side speaks, the preferred one first. A client offers them. A server selects the first one that the client
 	// offers, and none if there is no such; see [Conn.Subprotocol].
 	Subprotocols []string
+
+	// Compression is what this side wants of permessage-deflate (RFC 7692). If nil, nothing is offered or accepted, and messages go uncompressed. What both sides have agreed on is in [Conn.Extensions].
+	//
+	// A compressed message may have MessageLimit bytes when it is inflated, and MessageLimit + MessageLimit/64 + 1 KiB as it comes.
+	Compression *deflate.Config
 
 	// Header holds additional fields for this side's half of the opening handshake. A field that the handshake itself sets is refused, and so is a value with CR, LF
 	// or NUL.

@@ -22,6 +22,7 @@ type Conn struct {
 	born        time.Time
 	role        Role
 	subprotocol string
+	extensions  string
 	transport   transport
 
 	// The read half belongs to whose turn it is.
@@ -33,17 +34,18 @@ type Conn struct {
 	fillTurn   func(fd uintptr) bool // see fillSocket
 
 	// The write half. Whoever has put into writeLock writes.
-	writeLock chan struct{}
-	writeErr  error // nothing can be written any more; written with mu held, too
-	dataErr   error // the writeErr that cut a message; guarded by mu
-	vector    net.Buffers
-	vectors   [2][]byte
-	control   [2 * protocol.MaxControlFrame]byte
-	held      *[]byte // what is held back, see cork
-	heldLen   int
-	heldSince atomic.Int64 // see now; 0 if nothing is held
-	holdTimer *time.Timer
-	corked    atomic.Bool // what is written is held back
+	writeLock   chan struct{}
+	compression *compression // nil if permessage-deflate has not been negotiated
+	writeErr    error        // nothing can be written any more; written with mu held, too
+	dataErr     error        // the writeErr that cut a message; guarded by mu
+	vector      net.Buffers
+	vectors     [2][]byte
+	control     [2 * protocol.MaxControlFrame]byte
+	held        *[]byte // what is held back, see cork
+	heldLen     int
+	heldSince   atomic.Int64 // see now; 0 if nothing is held
+	holdTimer   *time.Timer
+	corked      atomic.Bool // what is written is held back
 
 	// Both halves. mu is never held over I/O.
 	mu       sync.Mutex
@@ -87,7 +89,7 @@ func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *C
 func (c *Conn) Subprotocol() string { return c.subprotocol }
 
 // Extensions returns the value of Sec-WebSocket-Extensions that both sides agreed on (RFC 6455, 9.1), "" if none.
-func (c *Conn) Extensions() string { return "" }
+func (c *Conn) Extensions() string { return c.extensions }
 
 // Role returns the side of the connection that c is.
 func (c *Conn) Role() Role { return c.role }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 
+	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/handshake"
 )
 
@@ -97,9 +98,16 @@ func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, er
 		}
 		d.storeCookies(t, resp)
 		result, err := handshake.CheckResponse(resp, q)
+		params, compressed := deflate.Params{}, false
+		if err == nil {
+			params, compressed, err = deflate.CheckResponse(result.Extensions, d.Compression)
+		}
 		if err == nil {
 			c = newConn(nc, RoleClient, buffered, &d.Config)
 			c.subprotocol = result.Subprotocol
+			if compressed {
+				c.compress(params, handshake.FormatExtensions(result.Extensions))
+			}
 			return nil
 		}
 		if next, err = d.redirect(t, resp, err); err != nil {

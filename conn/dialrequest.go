@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/handshake"
 )
 
@@ -17,6 +18,7 @@ func (d *dialer) clientRequest(t *target) handshake.ClientRequest {
 		RequestURI:   t.url.RequestURI(),
 		Key:          handshake.EncodeKey(nonce),
 		Subprotocols: d.Subprotocols,
+		Extensions:   deflate.Offer(d.Compression),
 		Header:       d.Header,
 	}
 	// Host and Origin have their places in the request; a field of the application's replaces ours.

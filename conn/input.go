@@ -31,6 +31,8 @@ type input struct {
 	msgLen int
 	direct int // bytes at the end of msg that were read straight into it and are not processed yet
 
+	inflation *inflation // nil if permessage-deflate has not been negotiated
+
 	lent *[]byte // the buffer of the message that was returned last
 
 	first   [16]byte // where a read waits while there is no buffer
@@ -50,7 +52,7 @@ const (
 // again.
 func (in *input) space() []byte {
 	in.release()
-	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil {
+	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil && !in.recv.Compressed() {
 		return in.messageSpace()
 	}
 	size := in.bufferSize()
@@ -197,6 +199,7 @@ func (in *input) discard() {
 	in.release()
 	bufpool.Put(in.buf)
 	bufpool.Put(in.msg)
+	in.inflation.discard()
 	in.buf, in.msg, in.r, in.w, in.msgLen, in.direct, in.view = nil, nil, 0, 0, 0, 0, false
 }
 
@@ -244,6 +247,11 @@ func (in *input) next() (protocol.Event, []byte, error) {
 			}
 			continue
 		}
+		if in.recv.Compressed() {
+			if err := in.inflate(chunk, e.Kind == protocol.Message); err != nil {
+				return protocol.Event{}, nil, err
+			}
+		}
 		if e.Kind == protocol.Message {
 			return e, in.message(), nil
 		}
@@ -273,7 +281,7 @@ func (in *input) header() (ok bool, err error) {
 	h := in.recv.Frame()
 	in.key = h.MaskingKey
 	in.control = h.Opcode.IsControl()
-	in.view = h.Fin && h.PayloadLength <= uint64(len(*in.buf)) &&
+	in.view = h.Fin && !h.RSV1 && h.PayloadLength <= uint64(len(*in.buf)) &&
 		(h.Opcode == frame.OpcodeText || h.Opcode == frame.OpcodeBinary)
 	if in.view {
 		in.start = in.r
@@ -296,7 +304,7 @@ func (in *input) chunk() []byte {
 		b = b[:rest]
 	}
 	in.r += len(b)
-	if len(b) == 0 || in.view || in.control {
+	if len(b) == 0 || in.view || in.control || in.recv.Compressed() {
 		return b
 	}
 	in.grow(in.msgLen + len(b))

@@ -6,6 +6,9 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/hawser-go/hawser/deflate"
+	"github.com/hawser-go/hawser/handshake"
 )
 
 // Pipe returns two connections that are connected to each other in memory: a is the client, b the server. Each direction holds up to 64 KiB that
@@ -17,6 +20,12 @@ func Pipe(cfg *Config) (a, b *Conn) {
 	b = newConn(&pipeEnd{in: y, out: x, readLimit: newDeadline(), writeLimit: newDeadline()}, RoleServer, nil, &r)
 	if len(r.Subprotocols) > 0 {
 		a.subprotocol, b.subprotocol = r.Subprotocols[0], r.Subprotocols[0]
+	}
+	// What a handshake between the two would agree on.
+	offers, _ := handshake.ParseExtensions([]string{deflate.Offer(r.Compression)})
+	if params, extensions, ok := deflate.Accept(offers, r.Compression); ok {
+		a.compress(params, extensions)
+		b.compress(params, extensions)
 	}
 	return a, b
 }

@@ -18,12 +18,16 @@ const (
 
 // Write sends p as one message in one frame. Text must be valid UTF-8. It does not retain p, but p must not be modified until Write returns.
 //
+// If permessage-deflate has been negotiated (see [Config].Compression), a message of at least its Threshold is compressed, unless t has [Uncompressed] or it would not be shorter.
+//
 // Write returns when the transport has taken the whole message: so it waits while the peer does not read, at most [Config].WriteTimeout
 // without progress. An error that matches [ErrClosed] is final.
 //
 // While the body of a Messages loop runs and further messages lie ready for it, messages of up to 64 KiB are held back and leave together: when those messages have been delivered, when 64 KiB are held, or
 // 1 ms after the first. An error met then is returned by the next call.
 func (c *Conn) Write(t MessageType, p []byte) error {
+	plain := t&Uncompressed != 0
+	t &^= Uncompressed
 	if t != Text && t != Binary {
 		return ErrInvalidMessageType
 	}
@@ -40,15 +44,21 @@ func (c *Conn) Write(t MessageType, p []byte) error {
 	if c.writeErr != nil {
 		return c.closeError()
 	}
-	return c.writeFrame(frame.Opcode(t), p)
+	if z := c.compression; z != nil && !plain {
+		if buf, b := z.deflated(p); buf != nil {
+			defer bufpool.Put(buf)
+			return c.writeFrame(frame.Header{Fin: true, RSV1: true, Opcode: frame.Opcode(t)}, b)
+		}
+	}
+	return c.writeFrame(frame.Header{Fin: true, Opcode: frame.Opcode(t)}, p)
 }
 
 // frameOverhead is what may stand before a payload: control frames that are due, and the header.
 const frameOverhead = 2*protocol.MaxControlFrame + frame.MaxHeaderSize
 
-// writeFrame writes one data frame, behind what is held back and a Pong if one is due; or holds it back, too. The caller has the write lock.
-func (c *Conn) writeFrame(op frame.Opcode, p []byte) error {
-	h := frame.Header{Fin: true, Opcode: op, PayloadLength: uint64(len(p))}
+// writeFrame writes one data frame with the header h and the payload p, behind what is held back and a Pong if one is due; or holds it back, too. The caller has the write lock.
+func (c *Conn) writeFrame(h frame.Header, p []byte) error {
+	h.PayloadLength = uint64(len(p))
 	if c.role == RoleClient {
 		h.Masked, h.MaskingKey = true, newMaskingKey()
 	}

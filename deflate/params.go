@@ -3,8 +3,8 @@ package deflate
 // Name is the extension's registered name (RFC 7692, 7).
 const Name = "permessage-deflate"
 
-// The window bits that the extension knows: a window of 2^8 to 2^15 bytes
-// (RFC 7692, 7.1.2).
+// The window bits that the extension knows: a window of 2^8 to 2^15 bytes, "8 to
+// 15, inclusive" (RFC 7692, 7.1.2.1 and 7.1.2.2).
 const (
 	minWindowBits = 8
 	maxWindowBits = 15

@@ -9,6 +9,9 @@ import (
 type Limits struct {
 	// Message is the largest message that is accepted, in bytes.
 	Message uint64
+	// Compressed is the same for the payload of a compressed message (RFC 7692, 6.2) as it comes, 0 if permessage-deflate has not been negotiated. What it inflates to is for whoever inflates it
+	// to bound.
+	Compressed uint64
 	// Fragments is the largest number of frames that a message may come in, empty ones included.
 	Fragments uint64
 }
@@ -54,8 +57,9 @@ type Receiver struct {
 	remaining uint64 // payload of the frame that is still to come
 
 	// The message that is unfinished, or the last one.
-	opcode    frame.Opcode
-	size      uint64 // of the frames whose headers have come
+	opcode     frame.Opcode
+	compressed bool
+	size       uint64 // of the frames whose headers have come
 	fragments uint64
 	utf8      utf8stream.Validator
 
@@ -63,9 +67,9 @@ type Receiver struct {
 	control    [frame.MaxControlPayload]byte // for a control frame that comes in pieces
 }
 
-// NewReceiver returns a Receiver for the side role, with no extension negotiated.
+// NewReceiver returns a Receiver for the side role.
 func NewReceiver(role Role, limits Limits) Receiver {
-	return Receiver{limits: limits, rules: frame.Rules{Masked: role == Server}}
+	return Receiver{limits: limits, rules: frame.Rules{Masked: role == Server, RSV1: limits.Compressed > 0}}
 }
 
 type endedError struct{}
@@ -77,7 +81,7 @@ var ErrEnded error = endedError{}
 
 // The limits a message may break; RFC 6455, 7.4.1 has the codes.
 var (
-	errMessageTooBig = &frame.ProtocolError{Code: frame.StatusMessageTooBig, Section: "RFC 6455, 7.4.1",
+	ErrMessageTooBig = &frame.ProtocolError{Code: frame.StatusMessageTooBig, Section: "RFC 6455, 7.4.1",
 		Detail: "message is larger than the limit"}
 	errFragments = &frame.ProtocolError{Code: frame.StatusPolicyViolation, Section: "RFC 6455, 10.4",
 		Detail: "message has more fragments than the limit"}
@@ -109,12 +113,17 @@ func (r *Receiver) Header(b []byte) (n int, err error) {
 		r.remaining, r.controlLen = h.PayloadLength, 0
 		return n, nil
 	}
-	size, fragments := r.size, r.fragments
+	size, fragments, compressed := r.size, r.fragments, r.compressed
 	if h.Opcode != frame.OpcodeContinuation {
-		size, fragments = 0, 0
+		// The first frame says whether the message is compressed: by RSV1 (RFC 7692, 6).
+		size, fragments, compressed = 0, 0, h.RSV1
 	}
-	if h.PayloadLength > r.limits.Message-size {
-		r.err = errMessageTooBig
+	limit := r.limits.Message
+	if compressed {
+		limit = r.limits.Compressed
+	}
+	if h.PayloadLength > limit-size {
+		r.err = ErrMessageTooBig
 		return 0, r.err
 	}
 	if fragments >= r.limits.Fragments {
@@ -122,6 +131,7 @@ func (r *Receiver) Header(b []byte) (n int, err error) {
 		return 0, r.err
 	}
 	if h.Opcode != frame.OpcodeContinuation {
+		r.compressed = compressed
 		r.opcode = h.Opcode // and utf8 is at a boundary: a text message ended complete, or was the last
 	}
 	r.remaining = h.PayloadLength
@@ -135,6 +145,21 @@ func (r *Receiver) Frame() *frame.Header { return &r.frame }
 
 // Opcode returns the type of the message that the current data frame belongs to: text or binary, also in a continuation.
 func (r *Receiver) Opcode() frame.Opcode { return r.opcode }
+
+// Compressed reports whether the message that the current data frame belongs to is compressed. Then the caller inflates what Payload has taken, and passes the result to Inflated.
+func (r *Receiver) Compressed() bool { return r.compressed }
+
+// Inflated takes what the payload that the last call of Payload took has inflated to; last says that the message is complete with it. It does not retain p.
+func (r *Receiver) Inflated(p []byte, last bool) error {
+	if r.opcode == frame.OpcodeText && (!r.utf8.Feed(p) || last && !r.utf8.Complete()) {
+		r.err = errText
+		return r.err
+	}
+	return nil
+}
+
+// Fail ends the receiving because of err, which the caller has found in a message.
+func (r *Receiver) Fail(err error) { r.err = err }
 
 // Remaining returns how many bytes of the current frame's payload are still to come.
 func (r *Receiver) Remaining() uint64 { return r.remaining }
@@ -156,7 +181,7 @@ func (r *Receiver) Payload(p []byte) (Event, error) {
 	if r.frame.Opcode.IsControl() {
 		return r.controlPayload(p)
 	}
-	if r.opcode == frame.OpcodeText {
+	if r.opcode == frame.OpcodeText && !r.compressed {
 		// "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not, in fact, a valid UTF-8 stream, that
 		// endpoint MUST _Fail the WebSocket Connection_." (RFC 6455, 8.1)
 		if !r.utf8.Feed(p) || r.remaining == 0 && r.frame.Fin && !r.utf8.Complete() {

@@ -1,0 +1,87 @@
+package conn
+
+import (
+	"errors"
+
+	"github.com/hawser-go/hawser/deflate"
+	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/protocol"
+)
+
+// inflation is what input needs for compressed messages (RFC 7692, 6.2): the window that is kept between messages, and the inflater, which is held only while a message is unfinished.
+type inflation struct {
+	window   deflate.Window
+	inflater *deflate.Inflater
+	limit    int64 // of an inflated message
+}
+
+func newInflation(d deflate.Direction, limit int64) *inflation {
+	z := &inflation{limit: limit}
+	z.window.Init(d.WindowBits, d.ContextTakeover)
+	return z
+}
+
+// discard gives back all that is held.
+func (z *inflation) discard() {
+	if z == nil {
+		return
+	}
+	deflate.PutInflater(z.inflater)
+	z.inflater = nil
+	z.window.Release()
+}
+
+// inflate takes the next bytes of a compressed message's payload, and appends what they inflate to to the message that is gathered. last says that the message ends with them.
+func (in *input) inflate(src []byte, last bool) error {
+	z := in.inflation
+	if z.inflater == nil {
+		z.inflater = deflate.GetInflater(&z.window, z.limit)
+	}
+	if in.msg == nil {
+		in.grow(1)
+	}
+	for {
+		start := in.msgLen
+		out, n, err := z.inflater.Inflate((*in.msg)[:start], src, last)
+		in.msgLen = len(out)
+		src = src[n:]
+		done := err == nil
+		if err := in.recv.Inflated(out[start:], last && done); err != nil {
+			return err // text that is invalid before its end is the first to say so
+		}
+		switch {
+		case done && last:
+			deflate.PutInflater(z.inflater)
+			z.inflater = nil
+			return nil
+		case done:
+			return nil
+		case err == deflate.ErrShortDst:
+			in.growInflated()
+		default:
+			err = inflateError(err)
+			in.recv.Fail(err)
+			return err
+		}
+	}
+}
+
+// growInflated makes room for more of an inflated message: the buffer doubles up to the limit, and so holds at most twice what has been inflated.
+func (in *input) growInflated() {
+	size := 2 * len(*in.msg)
+	if limit := in.inflation.limit; int64(size) > limit && limit > int64(len(*in.msg)) {
+		size = int(limit)
+	}
+	in.grow(size)
+}
+
+// inflateError returns the error with which a message that cannot be inflated fails the connection.
+func inflateError(err error) error {
+	if _, ok := errors.AsType[*deflate.LimitError](err); ok {
+		return protocol.ErrMessageTooBig
+	}
+	if e, ok := errors.AsType[*deflate.CorruptError](err); ok {
+		return &frame.ProtocolError{Code: frame.StatusInvalidFramePayloadData, Section: e.Section, Detail: "compressed message: " + e.Detail}
+	}
+	return err
+}
