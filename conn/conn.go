@@ -20,6 +20,7 @@ type Conn struct {
 	cfg         *Config
 	role        Role
 	subprotocol string
+	value       any // what OnRequest returned
 	transport   transport
 
 	// The read half belongs to whose turn it is.

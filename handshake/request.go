@@ -153,7 +153,7 @@ func (q *Request) Response(supported []string) (Response, error) {
 	case q.subprotocol != "" && !slices.Contains(q.Subprotocols, q.subprotocol):
 		return Response{}, fmt.Errorf("handshake: subprotocol %q is not one that the client offers", clip(q.subprotocol))
 	default:
-		p.Subprotocol = q.subprotocol
+		p.Subprotocol = strings.Clone(q.subprotocol) // the connection keeps it, and shall not keep the whole head
 	}
 	return p, nil
 }
