@@ -516,4 +516,3 @@ func TestAcceptWrites(t *testing.T) {
 			})
 		})
 }
-

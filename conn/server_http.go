@@ -20,7 +20,7 @@ func (s *Server) handOver(nc net.Conn, read []byte) {
 	nc.SetDeadline(time.Time{})
 	replay := &replayConn{Conn: nc, rest: slices.Clone(read), tls: tlsState(nc)}
 	// Serve returns at once, because there is no second connection.
-	s.httpServer().Serve(&oneListener{conn: replay, addr: nc.LocalAddr()})
+	s.httpServer().Serve(&oneListener{conn: replay})
 }
 
 // httpServer returns the server behind HTTP.
@@ -83,8 +83,8 @@ func (c *replayConn) CloseWrite() error {
 
 // A oneListener accepts one connection.
 type oneListener struct {
-	conn *replayConn
-	addr net.Addr
+	net.Listener // nil: net/http does not ask for the address
+	conn         *replayConn
 }
 
 func (l *oneListener) Accept() (net.Conn, error) {
@@ -103,5 +103,3 @@ func (l *oneListener) Close() error {
 	}
 	return nil
 }
-
-func (l *oneListener) Addr() net.Addr { return l.addr }

@@ -2,7 +2,6 @@ package handshake
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 
@@ -21,10 +20,7 @@ func appendField(b []byte, name, value string) []byte {
 // error for one that would break the head or contradict what the handshake
 // itself says. Fields in own are refused like those that both sides share.
 func appendHeader(b []byte, h http.Header, own ...string) ([]byte, error) {
-	if len(h) == 0 {
-		return b, nil
-	}
-	for _, name := range slices.Sorted(maps.Keys(h)) {
+	for _, name := range sortedNames(make([]string, 0, 16), h) {
 		if err := checkField(name, h[name]); err != nil {
 			return nil, err
 		}
@@ -34,6 +30,15 @@ func appendHeader(b []byte, h http.Header, own ...string) ([]byte, error) {
 		b = appendFields(b, name, h[name])
 	}
 	return b, nil
+}
+
+// sortedNames appends the names in h to names, in order.
+func sortedNames(names []string, h http.Header) []string {
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 func appendFields(b []byte, name string, values []string) []byte {

@@ -2,9 +2,7 @@ package handshake
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -92,7 +90,7 @@ func AppendRefusal(b []byte, e *Error, withBody bool, now time.Time) ([]byte, er
 	} else {
 		b = appendField(b, "Connection", "close")
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
+	for _, name := range sortedNames(nil, e.Header) {
 		if !httpfield.EqualFold(name, "Connection") && !httpfield.EqualFold(name, "Date") {
 			b = appendFields(b, name, e.Header[name])
 		}
