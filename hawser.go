@@ -7,12 +7,19 @@ import (
 
 	"github.com/hawser-go/hawser/conn"
 	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/handshake"
 )
 
 // The types of a connection. See [conn] for what each promises.
 type (
 	// Conn is one WebSocket connection.
 	Conn = conn.Conn
+	// Server accepts connections from listeners, without net/http.
+	Server = conn.Server
+	// Request is an opening handshake, as Config.OnRequest sees it.
+	Request = handshake.Request
+	// Refusal is the error with which Config.OnRequest refuses a request: a status, header fields and a body. It is what package handshake calls an Error.
+	Refusal = handshake.Error
 	// Config has every knob of a connection; nil and the zero value are ready.
 	Config = conn.Config
 	// Message is one whole message.

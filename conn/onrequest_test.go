@@ -238,3 +238,19 @@ func TestOnRequestBorrows(t *testing.T) {
 		t.Errorf("2.9: the Request lives on: %+v", kept)
 	}
 }
+
+// shortConn takes half of what is written, and says nothing.
+type shortConn struct{ *requestConn }
+
+func (c shortConn) Write(p []byte) (int, error) { return len(p) / 2, nil }
+
+// A response of which a part is missing is not sent: what is cut would be read as frames.
+func TestResponseCutShort(t *testing.T) {
+	s := &Server{Handler: func(*Conn) { t.Error("2.9: the Handler was called") }}
+	if err := s.ServeConn(shortConn{&requestConn{rest: openingRequest}}); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("2.9: ServeConn returns %v", err)
+	}
+	if _, err := Accept(newHijackRecorder(shortConn{&requestConn{}}, ""), parsedRequest(t, openingRequest), nil); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("2.9: Accept returns %v", err)
+	}
+}

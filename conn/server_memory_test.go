@@ -71,7 +71,7 @@ func TestServerAllocations(t *testing.T) {
 // TestServerHeapAfterHandshakesThatStop: 10,000 handshakes that come half and are dropped leave nothing on the heap. The first round is for what is kept for good: the
 // runtime keeps its records of goroutines.
 func TestServerHeapAfterHandshakesThatStop(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || conntest.RaceEnabled {
 		t.Skip("10,000 goroutines")
 	}
 	conntest.CheckLeaks(t)
