@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http/httptest"
 
 	"github.com/hawser-go/hawser"
@@ -32,6 +33,46 @@ func Example() {
 	m, err := c.Read()
 	fmt.Printf("%v %s %v\n", m.Type, m.Data, err)
 	// Output: text hello <nil>
+}
+
+// A server without net/http, and a hook that decides who may connect.
+func ExampleServer() {
+	server := &hawser.Server{
+		Handler: func(c *hawser.Conn) {
+			c.Write(hawser.Text, []byte("hello, "+c.Value().(string)))
+		},
+		Config: &hawser.Config{OnRequest: func(r *hawser.Request) (any, error) {
+			user := r.Query().Get("user")
+			if user == "" {
+				return nil, &hawser.Refusal{Status: 401, Detail: "who are you?"}
+			}
+			return user, nil
+		}},
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go server.Serve(ln)
+	defer server.Close()
+
+	url := "ws://" + ln.Addr().String() + "/"
+	_, err = hawser.Dial(context.Background(), url, nil)
+	if e, ok := errors.AsType[*hawser.HandshakeError](err); ok {
+		fmt.Println(e.Status)
+	}
+	c, err := hawser.Dial(context.Background(), url+"?user=gopher", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.CloseNow()
+	m, err := c.Read()
+	fmt.Printf("%s %v\n", m.Data, err)
+	// Output:
+	// 401
+	// hello, gopher <nil>
 }
 
 // How a connection ended, for logs and for decisions.

@@ -6,13 +6,21 @@ import (
 	"net/http"
 
 	"github.com/hawser-go/hawser/conn"
+	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/handshake"
 )
 
 // The types of a connection. See [conn] for what each promises.
 type (
 	// Conn is one WebSocket connection.
 	Conn = conn.Conn
+	// Server accepts connections from listeners, without net/http.
+	Server = conn.Server
+	// Request is an opening handshake, as Config.OnRequest sees it.
+	Request = handshake.Request
+	// Refusal is the error with which Config.OnRequest refuses a request: a status, header fields and a body. It is what package handshake calls an Error.
+	Refusal = handshake.Error
 	// Config has every knob of a connection; nil and the zero value are ready.
 	Config = conn.Config
 	// Message is one whole message.
@@ -27,12 +35,16 @@ type (
 	StatusCode = frame.StatusCode
 	// Close is the body of a Close frame.
 	Close = conn.Close
+	// Compression is what one side wants of permessage-deflate, for Config.Compression.
+	Compression = deflate.Config
 	// CloseError says how a connection ended.
 	CloseError = conn.CloseError
 	// EOF says where in the stream of frames the transport ended.
 	EOF = conn.EOF
 	// HandshakeError says why the opening handshake failed.
 	HandshakeError = conn.HandshakeError
+	// ProxyError says that a connection failed at the proxy.
+	ProxyError = conn.ProxyError
 	// ProtocolError says which rule a peer broke.
 	ProtocolError = frame.ProtocolError
 )
@@ -41,6 +53,14 @@ type (
 const (
 	Text   = conn.Text
 	Binary = conn.Binary
+	// Uncompressed is added to one of them to send a message as it is on a connection that compresses.
+	Uncompressed = conn.Uncompressed
+)
+
+// How hard compression tries.
+const (
+	LevelFast = deflate.LevelFast
+	LevelBest = deflate.LevelBest
 )
 
 // The sides of a connection.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/deflate"
+	"github.com/hawser-go/hawser/handshake"
 	"github.com/hawser-go/hawser/internal/protocol"
 )
 
@@ -31,8 +32,8 @@ type Config struct {
 	// A message may come in 1,024 + MessageLimit/64 fragments, empty ones included; more fail the connection with 1008.
 	MessageLimit int64
 
-	// HandshakeTimeout bounds the opening handshake: for Dial from the call to the checked response, for Accept the writing of the
-	// response. Default 10 s.
+	// HandshakeTimeout bounds the opening handshake: for Dial from the call to the checked response, for a Server from accepting the connection, before TLS, to the
+	// written response, for Accept the writing of the response. Default 10 s.
 	HandshakeTimeout time.Duration
 
 	// CloseTimeout is one absolute deadline over the end of a connection, from the moment that a Close frame is due: whatever the peer
@@ -56,15 +57,29 @@ type Config struct {
 	// or NUL.
 	Header http.Header
 
-	// Logger gets what no caller can be told: a panic in a function given to [Handler], and why Handler answered 500. Default slog.Default().
+	// Logger gets what no caller can be told: a panic in a function given to [Handler] or [Server] or in OnRequest, why Handler or Server answered 500, and that a
+	// Server's listener fails for a while. Default slog.Default().
 	Logger *slog.Logger
 
 	// Server side.
 
-	// Origins are the origins from which a browser may connect: each as scheme://host[:port] and matched exactly, or "null", or "self" for the default,
-	// or "*" for any. By default a browser may connect from the host and port that the request itself was sent to, whatever the scheme, which a server behind a TLS
-	// terminator cannot know. A request without an Origin does not come from a browser and is always allowed (RFC 6455, 10.2).
+	// Origins are the origins from which a browser may connect: each as scheme://host[:port] and matched exactly, or with a host like *.example.com for exactly
+	// one label in the place of the "*", or "null", or "self" for the default, or "*" for any; see [handshake.CheckOrigin]. By default a browser may connect from
+	// the host and port that the request itself was sent to, whatever the scheme, which a server behind a TLS terminator cannot know. A request without an Origin
+	// does not come from a browser and is always allowed (RFC 6455, 10.2).
 	Origins []string
+
+	// OnRequest is called for each request that is a valid opening handshake and comes from an allowed origin, before the answer. It sees all of the request, may
+	// choose the subprotocol ([handshake.Request.SetSubprotocol]), add fields to the response ([handshake.Request.ResponseHeader]), or refuse the request by
+	// returning an error. r is borrowed: valid until OnRequest returns.
+	//
+	// The value that it returns is the connection's: see [Conn.Value]. It is dropped if the response cannot be sent.
+	//
+	// To refuse, return a [*handshake.Error], wrapped or not, with the Status, Header and Body to answer with. Any other error is a fault of this side: the answer is
+	// 500, without the error's text, and the error is logged. So is a panic, with its stack, which hurts no other connection; http.ErrAbortHandler is not logged.
+	//
+	// OnRequest is called from many goroutines. HandshakeTimeout does not interrupt it, but counts.
+	OnRequest func(r *handshake.Request) (value any, err error)
 
 	// Client side.
 

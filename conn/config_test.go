@@ -82,7 +82,8 @@ func TestConfigValidOrigins(t *testing.T) {
 		{"10.2/empty", nil, ""},
 		{"10.2/good", []string{"https://example.com", "http://localhost:8080", "null", "*", "self"}, ""},
 		{"10.2/no_scheme", []string{"https://example.com", "example.com"}, `Config.Origins: handshake: "example.com" is no origin like "https://example.com": no "scheme://"`},
-		{"10.2/pattern", []string{"https://*.example.com"}, `Config.Origins: handshake: origin "https://*.example.com": there are no patterns, list each host`},
+		{"10.2/pattern", []string{"https://*.example.com"}, ""},
+		{"10.2/bad_pattern", []string{"https://*.com"}, `Config.Origins: handshake: "https://*.com" is no origin like "https://example.com": behind "*." a name of two labels or more must stand`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := (&Config{Origins: tt.origins}).validOrigins()

@@ -23,6 +23,7 @@ type Conn struct {
 	role        Role
 	subprotocol string
 	extensions  string
+	value       any // what OnRequest returned
 	transport   transport
 
 	// The read half belongs to whose turn it is.

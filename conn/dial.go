@@ -89,7 +89,7 @@ func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, er
 	}
 	nc, err := d.dialStream(ctx, t)
 	if err != nil {
-		return nil, nil, handshakeError(ctx, err)
+		return nil, nil, dialError(ctx, err)
 	}
 	err = bounded(ctx, nc, func() error {
 		resp, buffered, err := exchange(nc, head)
@@ -111,7 +111,7 @@ func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, er
 			return nil
 		}
 		if next, err = d.redirect(t, resp, err); err != nil {
-			return refusal(nc, resp, err)
+			return dialRefusal(nc, resp, err)
 		}
 		return nil
 	})
@@ -141,8 +141,8 @@ func bounded(ctx context.Context, nc net.Conn, f func() error) error {
 	return &HandshakeError{Err: contextError(ctx)}
 }
 
-// handshakeError returns err as a HandshakeError, and the context's error in its place if the context has ended: each way to dial says that differently.
-func handshakeError(ctx context.Context, err error) *HandshakeError {
+// dialError returns err as a HandshakeError, and the context's error in its place if the context has ended: each way to dial says that differently.
+func dialError(ctx context.Context, err error) *HandshakeError {
 	if e, ok := errors.AsType[*HandshakeError](err); ok {
 		return e
 	}

@@ -44,8 +44,8 @@ func exchange(nc net.Conn, head []byte) (resp *http.Response, buffered []byte, e
 	}
 }
 
-// refusal returns the error for an answer that is not the one that was asked for, with as much of its body as there is.
-func refusal(nc net.Conn, resp *http.Response, err error) *HandshakeError {
+// dialRefusal returns the error for an answer that is not the one that was asked for, with as much of its body as there is.
+func dialRefusal(nc net.Conn, resp *http.Response, err error) *HandshakeError {
 	nc.SetReadDeadline(time.Now().Add(errorBodyTimeout))
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	return &HandshakeError{Status: resp.StatusCode, Header: resp.Header, Body: body, Err: err}

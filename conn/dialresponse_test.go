@@ -272,7 +272,7 @@ func FuzzDialResponse(f *testing.F) {
 					t.Fatal("accepted without proof")
 				}
 				if err != nil {
-					err = refusal(nc, resp, err)
+					err = dialRefusal(nc, resp, err)
 				}
 			}
 			if nc.read > maxResponseHead {

@@ -57,7 +57,7 @@ func (d *dialer) proxyFor(ctx context.Context, t *target) (*url.URL, error) {
 func (d *dialer) dialThrough(ctx context.Context, proxy *url.URL, t *target) (net.Conn, error) {
 	nc, err := d.dialProxy(ctx, proxy, handshake.ConnectAddress(t.url))
 	if err != nil {
-		e := handshakeError(ctx, err)
+		e := dialError(ctx, err)
 		e.Err = &ProxyError{Proxy: proxy.Scheme + "://" + proxy.Host, Err: e.Err}
 		return nil, e
 	}
@@ -129,7 +129,7 @@ func connect(nc net.Conn, head []byte) error {
 	// "Any 2xx (Successful) response indicates that the sender (and all inbound proxies) will switch to tunnel mode" A redirect is not followed: who
 	// sits between here and the proxy must not be able to move the connection elsewhere.
 	case resp.StatusCode/100 != 2:
-		return refusal(nc, resp, fmt.Errorf("CONNECT was answered with %s", strings.TrimSpace(fmt.Sprint(resp.StatusCode, " ", http.StatusText(resp.StatusCode)))))
+		return dialRefusal(nc, resp, fmt.Errorf("CONNECT was answered with %s", strings.TrimSpace(fmt.Sprint(resp.StatusCode, " ", http.StatusText(resp.StatusCode)))))
 	// Neither HTTP nor TLS has a server that speaks first.
 	case len(buffered) > 0:
 		return errors.New("bytes came through the tunnel before anything was sent")

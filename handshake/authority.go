@@ -54,7 +54,9 @@ func parseAuthority(s string) (authority, error) {
 		if err != nil {
 			return authority{}, errors.New("no port number behind ':'")
 		}
-		port = strconv.FormatUint(n, 10)
+		if port[0] == '0' { // else it is in its shortest form already
+			port = strconv.FormatUint(n, 10)
+		}
 	}
 	return authority{host, port}, nil
 }

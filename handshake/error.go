@@ -8,17 +8,23 @@ import (
 )
 
 // An Error says that the peer's half of the opening handshake is invalid or was
-// refused.
+// refused. A server's user may make one to refuse a request.
 type Error struct {
 	// Status is the HTTP status code: on a server the one to answer with, on a
 	// client the one that the server sent.
 	Status int
 
 	// Header has the fields to add to a server's answer. It may be nil. The
-	// caller owns it.
+	// caller owns it. It has "Connection: close" if the connection cannot be used
+	// for another request.
 	Header http.Header
 
-	// Section is the section of RFC 6455 that decides the case. It may be empty.
+	// Body is the body of a server's answer. If it is nil, that is the text of
+	// the error, as text/plain.
+	Body []byte
+
+	// Section is the section that decides the case: of RFC 6455, or of another
+	// RFC if it says so, as "RFC 9112, 5.1". It may be empty.
 	Section string
 
 	// Detail says what came and what was expected, without a final period. What
@@ -30,10 +36,31 @@ type Error struct {
 // Error returns the detail and the section: "handshake: request method is
 // "POST", not GET (RFC 6455, 4.2.1)".
 func (e *Error) Error() string {
-	if e.Section == "" {
+	switch {
+	case e.Section == "":
 		return "handshake: " + e.Detail
+	case strings.HasPrefix(e.Section, "RFC "):
+		return "handshake: " + e.Detail + " (" + e.Section + ")"
 	}
 	return "handshake: " + e.Detail + " (RFC 6455, " + e.Section + ")"
+}
+
+// Valid returns an error that says why e cannot be sent as an answer: a Status
+// that is not final or no status at all, a field name that is no token, a value
+// with a control character, or a field that says how long the body is.
+func (e *Error) Valid() error {
+	if e.Status < 200 || e.Status > 599 {
+		return fmt.Errorf("handshake: %d is no status to refuse a request with", e.Status)
+	}
+	for name, values := range e.Header {
+		if err := checkField(name, values); err != nil {
+			return err
+		}
+		if isFramingField(name) {
+			return fmt.Errorf("handshake: header field %s is set by the answer", name)
+		}
+	}
+	return nil
 }
 
 func newError(status int, section, format string, args ...any) *Error {

@@ -24,31 +24,48 @@ type Param = httpfield.Param
 func ParseExtensions(lines []string) ([]Extension, error) {
 	list, err := parseExtensions(lines)
 	if err != nil {
-		return nil, newError(http.StatusBadRequest, "9.1", "Sec-WebSocket-Extensions is malformed: %v", err)
+		return nil, malformedExtensions(err)
 	}
 	return list, nil
 }
 
+func malformedExtensions(err error) error {
+	return newError(http.StatusBadRequest, "9.1", "Sec-WebSocket-Extensions is malformed: %v", err)
+}
+
 // parseExtensions is ParseExtensions without a verdict on whose fault it is.
 func parseExtensions(lines []string) ([]Extension, error) {
-	if tooLong(lines, ",;") {
-		return nil, errTooLong
-	}
-	var list []Extension
-	err := httpfield.ReadParameterized(lines, func(name string) {
-		list = append(list, Extension{Name: name})
-	}, func(name, value string) {
-		e := &list[len(list)-1]
-		e.Params = append(e.Params, Param{Name: name, Value: value, HasValue: value != ""})
-	})
+	list, _, err := appendExtensions(nil, nil, lines)
 	if err != nil {
 		return nil, err
 	}
+	return list, nil
+}
+
+// appendExtensions appends what lines have to list, which is empty. All
+// parameters are appended to params, of which the extensions have parts.
+func appendExtensions(list []Extension, params []Param, lines []string) ([]Extension, []Param, error) {
+	if tooLong(lines, ",;") {
+		return list, params, errTooLong
+	}
+	// What was appended before params grew stays in the old array, and is right
+	// there.
+	start := len(params)
+	err := httpfield.ReadParameterized(lines, func(name string) {
+		start = len(params)
+		list = append(list, Extension{Name: name})
+	}, func(name, value string) {
+		params = append(params, Param{Name: name, Value: value, HasValue: value != ""})
+		list[len(list)-1].Params = params[start:len(params):len(params)]
+	})
+	if err != nil {
+		return list, params, err
+	}
 	// "extension-list = 1#extension" RFC 6455, 9.1
 	if len(lines) > 0 && len(list) == 0 {
-		return nil, errEmptyList
+		return list, params, errEmptyList
 	}
-	return list, nil
+	return list, params, nil
 }
 
 // FormatExtensions returns the value of Sec-WebSocket-Extensions for list, ""

@@ -45,7 +45,7 @@ func FuzzCheckRequest(f *testing.F) {
 		}
 		if err := handshake.CheckOrigin(q, []string{entry}); err != nil {
 			wantAnswer(t, err)
-		} else if q.Origin != "" && handshake.ValidOrigin(entry) != nil && !strings.Contains(entry, "*") {
+		} else if q.Origin != "" && handshake.ValidOrigin(entry) != nil {
 			t.Fatalf("origin %q matches %q, which is no valid entry", q.Origin, entry)
 		}
 

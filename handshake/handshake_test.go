@@ -170,6 +170,7 @@ func TestError(t *testing.T) {
 		want string
 	}{
 		{"with_section", handshake.Error{Section: "4.2.1", Detail: "what came"}, "handshake: what came (RFC 6455, 4.2.1)"},
+		{"of_another_rfc", handshake.Error{Section: "RFC 9112, 5.1", Detail: "what came"}, "handshake: what came (RFC 9112, 5.1)"},
 		{"without_section", handshake.Error{Status: 401, Detail: "who are you"}, "handshake: who are you"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -37,6 +37,10 @@ func ValidKey(key string) bool {
 // key: the base64 encoding of the SHA-1 of key and a fixed GUID (RFC 6455,
 // 4.2.2).
 func AcceptKey(key string) string {
+	return string(appendAcceptKey(nil, key))
+}
+
+func appendAcceptKey(b []byte, key string) []byte {
 	var sum [sha1.Size]byte
 	// The handshake "doesn't depend on any security properties of SHA-1"
 	// (RFC 6455, 10.8), so FIPS 140-only mode, where sha1.Sum panics, has no
@@ -44,5 +48,5 @@ func AcceptKey(key string) string {
 	fips140.WithoutEnforcement(func() {
 		sum = sha1.Sum(append(append(make([]byte, 0, 64), key...), guid...))
 	})
-	return base64.StdEncoding.EncodeToString(sum[:])
+	return base64.StdEncoding.AppendEncode(b, sum[:])
 }

@@ -28,14 +28,23 @@ const (
 // If allowed is not empty, it replaces that rule. Each entry is one of
 //
 //   - an origin, "scheme://host" or "scheme://host:port", that must match in
-//     scheme, host and port. There are no patterns.
+//     scheme, host and port.
+//   - an origin whose host starts with "*.", as in "https://*.example.com". It
+//     stands for exactly one label, as in a TLS certificate:
+//     "https://a.example.com" matches, and neither "https://example.com" nor
+//     "https://a.b.example.com" does. Scheme and port must match as ever. Behind
+//     "*." stands a name of two labels or more, or "localhost", and no IP
+//     address. Whether whoever has a name below it is to be trusted, as for
+//     "https://*.co.uk", nobody checks.
 //   - "self", the rule for an empty list.
 //   - "null", the origin of sandboxed and local documents. Any site can make a
 //     browser send it.
 //   - "*", any origin, even a malformed one. Every web page can then connect
 //     with the cookies of whoever looks at it.
 //
-// An entry that [ValidOrigin] refuses matches nothing.
+// Case and a trailing dot of a host do not matter. An internationalized name is
+// listed as browsers send it, in punycode. An entry that [ValidOrigin] refuses
+// matches nothing.
 func CheckOrigin(q *Request, allowed []string) error {
 	if q.Origin == "" || slices.Contains(allowed, anyOrigin) {
 		return nil
@@ -58,7 +67,7 @@ func CheckOrigin(q *Request, allowed []string) error {
 			if o.matchesHost(q.Host) {
 				return nil
 			}
-		} else if a, err := parseOrigin(entry); err == nil && a == o {
+		} else if p, err := parsePattern(entry); err == nil && p.matches(o) {
 			return nil
 		}
 	}
@@ -77,12 +86,49 @@ func ValidOrigin(entry string) error {
 	case anyOrigin, nullOrigin, selfOrigin:
 		return nil
 	}
-	if o, err := parseOrigin(entry); err != nil {
+	if _, err := parsePattern(entry); err != nil {
 		return fmt.Errorf("handshake: %q is no origin like \"https://example.com\": %w", entry, err)
-	} else if strings.Contains(o.host, "*") {
-		return fmt.Errorf("handshake: origin %q: there are no patterns, list each host", entry)
 	}
 	return nil
+}
+
+// A pattern is an entry of an allow-list: an origin, or all whose host has one
+// label before the origin's.
+type pattern struct {
+	origin
+	below bool
+}
+
+func parsePattern(entry string) (pattern, error) {
+	o, err := parseOrigin(entry)
+	if err != nil {
+		return pattern{}, err
+	}
+	p := pattern{origin: o}
+	p.host, p.below = strings.CutPrefix(p.host, "*.")
+	last := p.host[strings.LastIndexByte(p.host, '.')+1:]
+	switch {
+	case strings.Contains(p.host, "*"):
+		return pattern{}, errors.New("a \"*\" stands for the first label only, as in \"https://*.example.com\"")
+	case !p.below:
+	case last == p.host && last != "localhost", last == "":
+		return pattern{}, errors.New("behind \"*.\" a name of two labels or more must stand")
+	case '0' <= last[0] && last[0] <= '9':
+		// "127" before ".0.0.1" is no label of a name.
+		return pattern{}, errors.New("behind \"*.\" a name must stand, no IP address")
+	}
+	return p, nil
+}
+
+func (p pattern) matches(o origin) bool {
+	if p.below {
+		label, rest, _ := strings.Cut(o.host, ".")
+		if label == "" {
+			return false
+		}
+		o.host = rest
+	}
+	return o == p.origin
 }
 
 // An origin is what RFC 6454, 4 compares. Its port is never the empty string if

@@ -9,6 +9,7 @@ import (
 
 func TestCheckOrigin(t *testing.T) {
 	list := []string{"https://app.example", "https://b.example:8443", "http://[::1]:3000", "app://obsidian.md", "file://"}
+	pattern := []string{"https://*.app.example"}
 	const (
 		allowed = ""
 		refused = "not allowed"
@@ -115,8 +116,30 @@ func TestCheckOrigin(t *testing.T) {
 		{"10.2/any", "https://evil.example", "a.example", []string{"https://app.example", "*"}, allowed},
 		{"10.2/any_and_null", "null", "a.example", []string{"*"}, allowed},
 		{"10.2/any_and_malformed", "localhost", "a.example", []string{"*"}, allowed},
-		{"10.2/no_patterns", "https://x.app.example", "a.example", []string{"https://*.app.example", "*.app.example", "https://*"}, refused},
-		{"10.2/no_patterns_evil", "https://evilapp.example", "a.example", []string{"https://*app.example"}, refused},
+
+		// "*." is exactly one label (CVE-2022-42975: a wildcard that matched too much).
+		{"10.2/H7/pattern", "https://x.app.example", "a.example", pattern, allowed},
+		{"10.2/H7/pattern_case_dot_and_port", "HTTPS://X.App.EXAMPLE.:443", "a.example", pattern, allowed},
+		{"10.2/H7/pattern_with_a_dot", "https://x.app.example", "a.example", []string{"https://*.APP.example."}, allowed},
+		{"10.2/H7/pattern_punycode", "https://xn--bcher-kva.app.example", "a.example", pattern, allowed},
+		{"10.2/H7/pattern_below_punycode", "https://x.xn--bcher-kva.example", "a.example", []string{"https://*.XN--bcher-kva.example"}, allowed},
+		{"10.2/H7/pattern_port", "http://x.app.example:8080", "a.example", []string{"http://*.app.example:8080"}, allowed},
+		{"10.2/H7/pattern_localhost", "http://x.localhost:3000", "a.example", []string{"http://*.localhost:3000"}, allowed},
+		{"10.2/H7/pattern_first_of_two", "https://x.b.example", "a.example", []string{"https://*.app.example", "https://*.b.example"}, allowed},
+		{"10.2/H7/pattern_is_not_the_name_itself", "https://app.example", "a.example", pattern, refused},
+		{"10.2/H7/pattern_not_two_labels", "https://x.y.app.example", "a.example", pattern, refused},
+		{"10.2/H7/pattern_not_a_longer_label", "https://evilapp.example", "a.example", pattern, refused},
+		{"10.2/H7/pattern_not_with_a_hyphen", "https://evil-app.example", "a.example", pattern, refused},
+		{"10.2/H7/pattern_not_as_a_prefix", "https://x.app.example.evil", "a.example", pattern, refused},
+		{"10.2/H7/pattern_no_empty_label", "https://.app.example", "a.example", pattern, refused},
+		{"10.2/H7/pattern_other_scheme", "http://x.app.example", "a.example", pattern, refused},
+		{"10.2/H7/pattern_other_port", "https://x.app.example:8443", "a.example", pattern, refused},
+		{"10.2/H7/pattern_two_dots_at_the_end", "https://x.app.example..", "a.example", pattern, refused},
+		{"10.2/H7/pattern_in_a_user", "https://x.app.example@evil.example", "a.example", pattern, "malformed: a byte that no host name has"},
+		{"10.2/H7/no_other_patterns", "https://x.app.example", "a.example",
+			[]string{"https://**.app.example", "https://*.*.example", "https://x.*.example", "*.app.example", "https://*", "https://*.example", "*://x.app.example"}, refused},
+		{"10.2/H7/no_pattern_within_a_label", "https://evilapp.example", "a.example", []string{"https://*app.example"}, refused},
+		{"10.2/H7/no_pattern_of_addresses", "http://127.0.0.1", "a.example", []string{"http://*.0.0.1", "http://*"}, refused},
 		{"10.2/entry_without_scheme", "https://app.example", "a.example", []string{"app.example", ""}, refused},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -146,7 +169,7 @@ func TestCheckOriginNamesBothAndTheOption(t *testing.T) {
 func TestValidOrigin(t *testing.T) {
 	for _, entry := range []string{
 		"*", "null", "self", "https://example.com", "http://example.com:8080", "http://[::1]:3000",
-		"HTTPS://Example.com", "app://obsidian.md", "chrome-extension://abc", "file://",
+		"HTTPS://Example.com", "https://*.example.com", "http://*.localhost:3000", "https://*.xn--bcher-kva.example.", "app://obsidian.md", "chrome-extension://abc", "file://",
 	} {
 		if err := handshake.ValidOrigin(entry); err != nil {
 			t.Errorf("10.2: %v", err)
@@ -157,7 +180,13 @@ func TestValidOrigin(t *testing.T) {
 		{"no_scheme", "example.com", `handshake: "example.com" is no origin like "https://example.com": no "scheme://"`},
 		{"final_slash", "https://a.example/", `handshake: "https://a.example/" is no origin like "https://example.com": a byte that no host name has`},
 		{"null_in_capitals", "Null", `handshake: "Null" is no origin like "https://example.com": no "scheme://"`},
-		{"pattern", "https://*.a.example", `handshake: origin "https://*.a.example": there are no patterns, list each host`},
+		{"pattern_within_a_label", "https://*a.example", `handshake: "https://*a.example" is no origin like "https://example.com": a "*" stands for the first label only, as in "https://*.example.com"`},
+		{"two_patterns", "https://*.*.example", `handshake: "https://*.*.example" is no origin like "https://example.com": a "*" stands for the first label only, as in "https://*.example.com"`},
+		{"pattern_of_one_label", "https://*.example", `handshake: "https://*.example" is no origin like "https://example.com": behind "*." a name of two labels or more must stand`},
+		{"pattern_without_a_name", "https://*.", `handshake: "https://*." is no origin like "https://example.com": a "*" stands for the first label only, as in "https://*.example.com"`},
+		{"pattern_with_two_dots", "https://*.a..", `handshake: "https://*.a.." is no origin like "https://example.com": behind "*." a name of two labels or more must stand`},
+		{"pattern_of_addresses", "http://*.0.0.1", `handshake: "http://*.0.0.1" is no origin like "https://example.com": behind "*." a name must stand, no IP address`},
+		{"internationalized", "https://b\u00fccher.example", "handshake: \"https://b\u00fccher.example\" is no origin like \"https://example.com\": a byte that no host name has"},
 		{"port_pattern", "https://a.example:*", `handshake: "https://a.example:*" is no origin like "https://example.com": no port number behind ':'`},
 	} {
 		t.Run("10.2/"+test.name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package handshake
 import (
 	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/hawser-go/hawser/internal/httpfield"
 )
@@ -24,6 +26,9 @@ type Response struct {
 	// Upgrade, Connection, Sec-WebSocket-*, and also Content-Length and
 	// Transfer-Encoding.
 	Header http.Header
+
+	// Extra has fields for this response alone, under the same rules.
+	Extra http.Header
 }
 
 // AppendResponse appends the complete head of a 101 response to b, up to and
@@ -44,7 +49,9 @@ func AppendResponse(b []byte, p Response) ([]byte, error) {
 		return b, err
 	}
 	head := append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"...)
-	head = appendField(head, "Sec-WebSocket-Accept", AcceptKey(p.Key))
+	head = append(head, "Sec-WebSocket-Accept: "...)
+	head = appendAcceptKey(head, p.Key)
+	head = append(head, "\r\n"...)
 	// "if the server does not wish to agree to one of the suggested
 	// subprotocols, it MUST NOT send back a |Sec-WebSocket-Protocol| header
 	// field" RFC 6455, 4.2.2
@@ -54,9 +61,68 @@ func AppendResponse(b []byte, p Response) ([]byte, error) {
 	if p.Extensions != "" {
 		head = appendField(head, "Sec-WebSocket-Extensions", p.Extensions)
 	}
-	head, err := appendHeader(head, p.Header)
-	if err != nil {
-		return b, err
+	for _, h := range []http.Header{p.Header, p.Extra} {
+		var err error
+		if head, err = appendHeader(head, h); err != nil {
+			return b, err
+		}
 	}
 	return append(head, "\r\n"...), nil
+}
+
+// AppendRefusal appends the complete response that e stands for to b, which is
+// sent on a connection that is closed then. withBody is false in answer to a
+// HEAD request. It returns an error, and b as it came, if e is not valid.
+func AppendRefusal(b []byte, e *Error, withBody bool, now time.Time) ([]byte, error) {
+	if err := e.Valid(); err != nil {
+		return b, err
+	}
+	body, contentType := e.Content()
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(e.Status), 10)
+	b = append(b, ' ')
+	b = append(b, http.StatusText(e.Status)...)
+	b = append(b, "\r\nDate: "...)
+	b = now.UTC().AppendFormat(b, http.TimeFormat)
+	b = append(b, "\r\n"...)
+	if httpfield.HasToken(e.Header["Connection"], "upgrade") {
+		b = appendField(b, "Connection", "Upgrade, close")
+	} else {
+		b = appendField(b, "Connection", "close")
+	}
+	for _, name := range sortedNames(nil, e.Header) {
+		if !httpfield.EqualFold(name, "Connection") && !httpfield.EqualFold(name, "Date") {
+			b = appendFields(b, name, e.Header[name])
+		}
+	}
+	if contentType != "" {
+		b = appendField(b, "Content-Type", contentType)
+		b = appendField(b, "X-Content-Type-Options", "nosniff")
+	}
+	// "A server MUST NOT send a Content-Length header field in any response with
+	// a status code of 1xx (Informational) or 204 (No Content)", and a 304 has no
+	// body to count. RFC 9110, 8.6
+	if e.Status == http.StatusNoContent || e.Status == http.StatusNotModified {
+		return append(b, "\r\n"...), nil
+	}
+	b = appendField(b, "Content-Length", strconv.Itoa(len(body)))
+	b = append(b, "\r\n"...)
+	if withBody {
+		b = append(b, body...)
+	}
+	return b, nil
+}
+
+// Content returns the body of the answer that e stands for, and the Content-Type
+// to add, "" if Header has one. It does not copy Body.
+func (e *Error) Content() (body []byte, contentType string) {
+	if body = e.Body; body == nil {
+		body = append([]byte(e.Error()), '\n')
+	}
+	for name := range e.Header {
+		if httpfield.EqualFold(name, "Content-Type") {
+			return body, ""
+		}
+	}
+	return body, "text/plain; charset=utf-8"
 }

@@ -20,21 +20,22 @@ func SelectSubprotocol(offered, supported []string) string {
 	return ""
 }
 
-// parseSubprotocols reads the lines of a request's Sec-WebSocket-Protocol field.
-func parseSubprotocols(lines []string) ([]string, error) {
+// appendSubprotocols appends what the lines of a request's
+// Sec-WebSocket-Protocol field have to list, which is empty.
+func appendSubprotocols(list, lines []string) ([]string, error) {
 	if tooLong(lines, ",") {
-		return nil, errTooLong
+		return list, errTooLong
 	}
-	list, err := httpfield.AppendTokens(nil, lines)
+	list, err := httpfield.AppendTokens(list, lines)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
 	// "The ABNF for the value of this header field is 1#token" RFC 6455, 4.1
 	if len(lines) > 0 && len(list) == 0 {
-		return nil, errEmptyList
+		return list, errEmptyList
 	}
 	if s, ok := duplicate(list); ok {
-		return nil, fmt.Errorf("%q is there twice", clip(s))
+		return list, fmt.Errorf("%q is there twice", clip(s))
 	}
 	return list, nil
 }

@@ -114,7 +114,7 @@ func (s *scanner) consume(c byte) bool {
 }
 
 func (s *scanner) token(what string) (string, error) {
-	n := tokenLen(s.line[s.at:])
+	n := TokenLen(s.line[s.at:])
 	if n == 0 {
 		return "", s.errorf("expected " + what)
 	}

@@ -15,13 +15,21 @@ var tchar = func() (set [256]bool) {
 	return set
 }()
 
+// vchar is the set of bytes a field value is made of (RFC 9110, 5.5).
+var vchar = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c >= ' ' && c != 0x7f || c == '\t'
+	}
+	return set
+}()
+
 // IsToken reports whether s is a token: one or more tchar (RFC 9110, 5.6.2).
 func IsToken(s string) bool {
-	return s != "" && tokenLen(s) == len(s)
+	return s != "" && TokenLen(s) == len(s)
 }
 
-// tokenLen returns the length of the longest prefix of s made of tchar.
-func tokenLen(s string) int {
+// TokenLen returns the length of the longest prefix of s made of tchar.
+func TokenLen[T ~string | ~[]byte](s T) int {
 	for i := range len(s) {
 		if !tchar[s[i]] {
 			return i
@@ -34,12 +42,18 @@ func tokenLen(s string) int {
 // spaces, tabs and bytes from 0x80, but no CR, LF, NUL or other control
 // character (RFC 9110, 5.5).
 func ValidValue(s string) bool {
+	return ValueLen(s) == len(s)
+}
+
+// ValueLen returns the length of the longest prefix of s that [ValidValue]
+// accepts.
+func ValueLen[T ~string | ~[]byte](s T) int {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
+		if !vchar[s[i]] {
+			return i
 		}
 	}
-	return true
+	return len(s)
 }
 
 // EqualFold reports whether a and b are equal when the case of ASCII letters is

@@ -60,8 +60,8 @@ type Receiver struct {
 	opcode     frame.Opcode
 	compressed bool
 	size       uint64 // of the frames whose headers have come
-	fragments uint64
-	utf8      utf8stream.Validator
+	fragments  uint64
+	utf8       utf8stream.Validator
 
 	controlLen uint8
 	control    [frame.MaxControlPayload]byte // for a control frame that comes in pieces

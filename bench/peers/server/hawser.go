@@ -8,14 +8,14 @@ import (
 	"github.com/hawser-go/hawser"
 )
 
-// The echo loop of hawser's README, on net/http, with the default Config. Its write timeout is on, as it is by default.
+// The echo loop of hawser's README, on the raw listener, with the default Config. Its write timeout is on, as it is by default.
 var hawserAdapter = adapter{
 	Name:     "hawser",
 	Module:   "github.com/hawser-go/hawser",
-	Settings: "hawser.Handler on net/http with the default Config; Messages and Write, as in the README. Broadcast: Write to each.",
+	Settings: "hawser.Server on the raw listener with the default Config; Messages and Write, as in the README. Broadcast: Write to each.",
 	serve: func(ln net.Listener, s *setup) error {
 		var all set[*hawser.Conn]
-		return s.serveHTTP(ln, hawser.Handler(func(c *hawser.Conn) {
+		return (&hawser.Server{Handler: func(c *hawser.Conn) {
 			if s.handler == "broadcast" {
 				all.add(c)
 				defer all.remove(c)
@@ -33,6 +33,6 @@ var hawserAdapter = adapter{
 					return
 				}
 			}
-		}, nil))
+		}}).Serve(s.wrap(ln))
 	},
 }

@@ -1,0 +1,49 @@
+package conn
+
+import (
+	"errors"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/hawser-go/hawser/frame"
+)
+
+// Handler returns an http.Handler that accepts WebSocket connections and calls f for each, in a goroutine of its own: ServeHTTP returns as soon as the opening
+// handshake is done, so that net/http's memory for the request is freed.
+//
+// When f returns, the connection is closed with 1000 if it is still open. A panic in f closes it with 1011, is logged with its stack, and hurts no other
+// connection; http.ErrAbortHandler is not logged. A request that fails because of this side is answered with 500 and logged. Handler panics if cfg cannot work: if f
+// is nil or an origin is malformed.
+func Handler(f func(*Conn), cfg *Config) http.Handler {
+	resolved := cfg.resolved()
+	if f == nil {
+		panic("hawser: Handler with a nil function")
+	}
+	if err := resolved.validOrigins(); err != nil {
+		panic("hawser: " + err.Error())
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := accept(w, r, &resolved)
+		if err != nil {
+			if e, ok := errors.AsType[*HandshakeError](err); ok {
+				resolved.logRefusal(e, r.RemoteAddr)
+			}
+			return
+		}
+		go c.serve(f)
+	})
+}
+
+// serve calls f and closes the connection afterwards.
+func (c *Conn) serve(f func(*Conn)) {
+	code := frame.StatusInternalError
+	defer func() {
+		if v := recover(); v != nil && v != http.ErrAbortHandler {
+			c.cfg.Logger.Error("hawser: panic in a connection's handler",
+				"remote", c.RemoteAddr(), "panic", v, "stack", string(debug.Stack()))
+		}
+		c.Close(code, "")
+	}()
+	f(c)
+	code = frame.StatusNormalClosure
+}
