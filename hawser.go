@@ -110,6 +110,7 @@ const (
 var (
 	ErrClosed             = conn.ErrClosed
 	ErrReading            = conn.ErrReading
+	ErrNotReading         = conn.ErrNotReading
 	ErrInvalidMessageType = conn.ErrInvalidMessageType
 	ErrInvalidUTF8        = conn.ErrInvalidUTF8
 )

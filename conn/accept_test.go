@@ -474,7 +474,7 @@ func TestAcceptWrites(t *testing.T) {
 		for _, timeout := range []time.Duration{0, -1, time.Second} {
 			ours, theirs := conntest.Pipe(1 << 10)
 			ours.SetDeadline(time.Now().Add(-time.Hour))
-			c, err := Accept(newHijackRecorder(ours, ""), parsedRequest(t, openingRequest), &Config{HandshakeTimeout: timeout})
+			c, err := Accept(newHijackRecorder(ours, ""), parsedRequest(t, openingRequest), &Config{HandshakeTimeout: timeout, PingInterval: -1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,13 +36,14 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	}
 	c.mu.Unlock()
 	err := c.drainControl()
-	switch c.turn.take(aRead, c.done) {
+	switch c.turn.take(aRead, c.done, nil) {
 	case ErrReading:
 		if c.CloseInfo() != nil {
 			return c.result()
 		}
 		return err
 	case nil:
+		c.follow(nil)
 		c.discardMessages()
 		c.turn.pass(nobody)
 	}

@@ -33,6 +33,13 @@ func (c *Conn) compress(p deflate.Params, extensions string) {
 	c.extensions = extensions
 }
 
+// shed gives up what is not needed while nothing is sent.
+func (z *compression) shed() {
+	if z != nil {
+		z.compressor.Shed()
+	}
+}
+
 // deflated returns what p is compressed to, in a buffer that the caller gives back, or nil if p is sent as it is. The caller has the write lock.
 func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
 	if len(p) < z.minSize {

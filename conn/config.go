@@ -21,6 +21,8 @@ const (
 	DefaultHandshakeTimeout = 10 * time.Second
 	DefaultCloseTimeout     = 5 * time.Second
 	DefaultWriteTimeout     = 10 * time.Second
+	DefaultPingInterval     = 20 * time.Second
+	DefaultPongTimeout      = 20 * time.Second
 )
 
 // Config has every knob of a connection. The zero value is ready, nil means the zero value. It is copied when a connection is made and never written
@@ -43,6 +45,15 @@ type Config struct {
 	// WriteTimeout is how long a write may go without any progress before the connection is cut. Progress is looked for when the time is up: so a peer that
 	// reads a little and then stops is cut after less than twice the time. Default 10 s.
 	WriteTimeout time.Duration
+
+	// PingInterval is how long the peer may be silent before a Ping is sent (RFC 6455, 5.5.2), and PongTimeout how long after that before the connection is cut. Any byte that comes is a sign of
+	// life. Both are looked after while somebody reads: while nobody does, a peer is neither asked nor given up. Default 20 s each. Without PingInterval the connection stays as long as the transport
+	// does.
+	PingInterval, PongTimeout time.Duration
+
+	// IdleTimeout is how long a connection may go without a message from the peer before it is closed with 1001. Pings and Pongs are no messages. It, too, is looked after while somebody reads. Default
+	// none.
+	IdleTimeout time.Duration
 
 	// Subprotocols are the subprotocols that this side speaks, the preferred one first. A client offers them. A server selects the first one that the client
 	// offers, and none if there is no such; see [Conn.Subprotocol].
@@ -139,6 +150,9 @@ func (c *Config) resolved() Config {
 	r.HandshakeTimeout = orDefault(r.HandshakeTimeout, DefaultHandshakeTimeout)
 	r.CloseTimeout = orDefault(r.CloseTimeout, DefaultCloseTimeout)
 	r.WriteTimeout = orDefault(r.WriteTimeout, DefaultWriteTimeout)
+	r.PingInterval = orDefault(r.PingInterval, DefaultPingInterval)
+	r.PongTimeout = orDefault(r.PongTimeout, DefaultPongTimeout)
+	r.IdleTimeout = max(r.IdleTimeout, 0)
 	if r.Logger == nil {
 		r.Logger = slog.Default()
 	}

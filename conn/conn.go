@@ -29,8 +29,9 @@ type Conn struct {
 	// The read half belongs to whose turn it is.
 	turn       turn
 	in         input
-	readErr    error                 // the transport's, met behind the bytes that came before it
-	violation  error                 // the rule or limit that the peer broke
+	readErr    error // the transport's, met behind the bytes that came before it
+	violation  error // the rule or limit that the peer broke
+	watch      watch
 	closeEvent protocol.Event        // the peer's Close frame
 	fillTurn   func(fd uintptr) bool // see fillSocket
 
@@ -41,7 +42,7 @@ type Conn struct {
 	dataErr     error        // the writeErr that cut a message; guarded by mu
 	vector      net.Buffers
 	vectors     [2][]byte
-	control     [2 * protocol.MaxControlFrame]byte
+	control     [protocol.MaxControl]byte
 	held        *[]byte // what is held back, see cork
 	heldLen     int
 	heldSince   atomic.Int64 // see now; 0 if nothing is held
@@ -58,6 +59,10 @@ type Conn struct {
 	released bool
 	timer    *time.Timer // the close timeout
 	done     chan struct{}
+	pings    []*ping // calls of Ping that wait
+	lastPing int64   // when the last Ping was sent, see now
+	lastPong int64   // which Ping was answered last
+	rtt      atomic.Int64
 }
 
 // New returns a connection over rwc on which the opening handshake has been done elsewhere. buffered holds bytes that came behind the handshake and have
@@ -82,6 +87,8 @@ func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *C
 	}
 	c.transport.expired = func() { c.abort(errWriteTimeout) }
 	c.in.recv = protocol.NewReceiver(protocol.Role(role), cfg.limits())
+	c.watch.came(c.now())
+	c.watch.lastMessage = c.watch.lastRead.Load()
 	c.in.prime(buffered)
 	return c
 }

@@ -315,7 +315,7 @@ func TestDialStops(t *testing.T) {
 			io.WriteString(nc, helloFrame)
 		}}
 		ctx, cancel := context.WithCancel(t.Context())
-		c, err := Dial(ctx, "ws://server.example.com/", &Config{NetDial: s.dial})
+		c, err := Dial(ctx, "ws://server.example.com/", &Config{NetDial: s.dial, PingInterval: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -55,7 +55,7 @@ func burst(t *testing.T, n, size int, body func(c *Conn, i int, m Message) bool)
 	for i := range n {
 		in = conntest.Frame{Fin: true, Opcode: conntest.Binary, Masked: true, Payload: slices.Repeat([]byte{byte(i)}, size)}.Append(in)
 	}
-	c = New(l, RoleServer, in, nil)
+	c = New(l, RoleServer, in, &Config{PingInterval: -1})
 	p = conntest.NewPeer(t, theirs, true)
 	done := make(chan struct{})
 	t.Cleanup(func() {

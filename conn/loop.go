@@ -13,18 +13,21 @@ type loop struct {
 
 func (l *loop) run() {
 	c := l.c
+	var interrupted error
 	if s := c.transport.sock; s != nil {
 		// An end that is met inside is dealt with outside: it may close the descriptor.
-		if err := s.enter(l.turn); err != nil {
-			c.readErr = err
-		}
+		interrupted = c.enter(s, l.turn)
 	} else {
-		for l.deliver() {
-			c.fill()
+		for interrupted == nil && l.deliver() {
+			interrupted = c.fill()
 		}
 	}
 	c.uncork()
-	if !l.broke {
+	switch {
+	case l.broke:
+	case interrupted != nil:
+		l.yield(Message{}, interrupted)
+	default:
 		if err := c.conclude(); !isClean(err) {
 			l.yield(Message{}, err)
 		}
@@ -60,7 +63,10 @@ func (l *loop) turn(fd uintptr) bool {
 	for l.deliver() {
 		if s.emptied() {
 			c.in.idle()
-			return false
+			if c.mayWait() {
+				return false
+			}
+			continue
 		}
 		if !c.readSocket(s, fd) {
 			return false

@@ -1,8 +1,10 @@
 package conn
 
 import (
+	"context"
 	"io"
 	"iter"
+	"time"
 
 	"github.com/hawser-go/hawser/internal/protocol"
 )
@@ -18,9 +20,13 @@ import (
 //
 // While the loop runs, other reads return [ErrReading], those that were waiting for their turn, too; so does a second loop, by yielding it. The end of the connection, as [Conn.Wait] sees it,
 // comes when the loop has been left: so its body must not wait for it.
-func (c *Conn) Messages() iter.Seq2[Message, error] {
+func (c *Conn) Messages() iter.Seq2[Message, error] { return c.MessagesContext(nil) }
+
+// MessagesContext is like [Conn.Messages], and ends with ctx: then it yields, last, an error that matches ctx's, and the connection is open as after a break.
+func (c *Conn) MessagesContext(ctx context.Context) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		if err := c.takeTurn(aLoop); err != nil {
+		err := c.takeTurn(ctx, aLoop)
+		if err != nil {
 			if !isClean(err) {
 				yield(Message{}, err)
 			}
@@ -33,20 +39,37 @@ func (c *Conn) Messages() iter.Seq2[Message, error] {
 	}
 }
 
-// takeTurn waits until h may read. If the connection ends meanwhile, the error says how.
-func (c *Conn) takeTurn(h turnHolder) error {
-	err := c.turn.take(h, c.done)
-	if err == ErrClosed {
-		return c.ended()
+// takeTurn waits until h may read, and makes the reads end with ctx. If the connection ends meanwhile, the error says how.
+func (c *Conn) takeTurn(ctx context.Context, h turnHolder) error {
+	var cancelled <-chan struct{}
+	if ctx != nil {
+		cancelled = ctx.Done()
 	}
-	return err
+	switch err := c.turn.take(h, c.done, cancelled); err {
+	case nil:
+	case ErrClosed:
+		return c.ended()
+	case context.Canceled:
+		return contextError(ctx)
+	default:
+		return err
+	}
+	if err := c.follow(ctx); err != nil {
+		c.turn.pass(nobody)
+		return err
+	}
+	return nil
 }
 
 // Read returns the next message. The caller owns the result.
 //
 // Once the connection has ended, Read returns a [*CloseError], which matches io.EOF if the end was clean.
-func (c *Conn) Read() (Message, error) {
-	return c.read(func(m Message) Message {
+func (c *Conn) Read() (Message, error) { return c.ReadContext(nil) }
+
+// ReadContext is like [Conn.Read], and ends with ctx: then it returns an error that matches ctx's, nothing is lost, and the next read goes on where it was. To pass the same context again costs
+// nothing.
+func (c *Conn) ReadContext(ctx context.Context) (Message, error) {
+	return c.read(ctx, func(m Message) Message {
 		m.Data = c.in.keep(m.Data)
 		return m
 	})
@@ -55,15 +78,15 @@ func (c *Conn) Read() (Message, error) {
 // ReadAppend appends the next message to dst and returns it; Data is the extended slice. The caller owns the result. If there is an error, dst is
 // unchanged and Data nil. Errors are those of [Conn.Read].
 func (c *Conn) ReadAppend(dst []byte) (Message, error) {
-	return c.read(func(m Message) Message {
+	return c.read(nil, func(m Message) Message {
 		m.Data = append(dst, m.Data...)
 		return m
 	})
 }
 
 // read returns what take makes of the next message.
-func (c *Conn) read(take func(Message) Message) (Message, error) {
-	if err := c.takeTurn(aRead); err != nil {
+func (c *Conn) read(ctx context.Context, take func(Message) Message) (Message, error) {
+	if err := c.takeTurn(ctx, aRead); err != nil {
 		return Message{}, err
 	}
 	defer c.turn.pass(nobody)
@@ -87,7 +110,7 @@ const (
 
 // pull returns the next message that lies in what has been read, a view that the next call ends. It never blocks. It is the caller's turn.
 func (c *Conn) pull() (Message, pulled) {
-	if c.over.Load() {
+	if c.over.Load() || c.violation != nil {
 		return Message{}, pulledEnd
 	}
 	for {
@@ -97,6 +120,7 @@ func (c *Conn) pull() (Message, pulled) {
 			c.violation = err
 			return Message{}, pulledEnd
 		case e.Kind == protocol.Message:
+			c.watch.delivered = true
 			return Message{Type: MessageType(c.in.recv.Opcode()), Data: data}, pulledMessage
 		case e.Kind == protocol.None:
 			return Message{}, pulledNothing
@@ -106,6 +130,8 @@ func (c *Conn) pull() (Message, pulled) {
 		case e.Kind == protocol.Ping:
 			c.handle(e)
 			c.flushControl()
+		case e.Kind == protocol.Pong:
+			c.pong(e.Payload)
 		}
 	}
 }
@@ -133,32 +159,81 @@ func (c *Conn) next() (Message, error) {
 		case p == pulledEnd, c.readErr != nil:
 			return Message{}, c.conclude()
 		}
-		c.fill()
+		if err := c.fill(); err != nil {
+			return Message{}, err
+		}
 	}
 }
 
-// fill waits for bytes and reads some; or readErr says why there are none. It is the caller's turn.
-func (c *Conn) fill() {
+// fill waits for bytes and reads some; or readErr or violation says why there are none. An error is that of the context that the read follows: the connection goes on. It is the caller's turn.
+func (c *Conn) fill() error {
 	c.in.idle()
 	if s := c.transport.sock; s != nil {
-		c.fillSocket(s)
-		return
+		return c.fillSocket(s)
 	}
-	n, err := c.transport.read(c.in.waitingSpace())
-	c.in.advance(n)
-	c.readErr = err
+	w := &c.watch
+	for looked := false; ; {
+		c.noteMessages()
+		switch {
+		case (w.expired || !w.armed) && !looked && c.due().first() <= c.now():
+			// Something is due, but bytes may have come while nobody read. This read cannot but wait: very shortly, then.
+			w.armed = false
+			c.setReadDeadline(time.Now().Add(catchUpTime))
+		case !c.mayWait():
+			return nil
+		}
+		began := c.now()
+		n, err := c.transport.read(c.in.waitingSpace())
+		c.in.advance(n)
+		if n > 0 {
+			w.came(c.now())
+		}
+		if n > 0 || err == nil {
+			c.readErr = err
+			return nil
+		}
+		again, err := c.timedOut(err)
+		switch {
+		case again:
+			looked = !w.armed || began < w.deadline // it has waited, and not found the deadline passed
+			w.armed = false
+		case w.cancelled.Load():
+			return err
+		default:
+			c.readErr = err
+			return nil
+		}
+	}
 }
 
 // fillSocket is fill for a socket: no buffer is held while nothing is there.
-func (c *Conn) fillSocket(s *socket) {
+func (c *Conn) fillSocket(s *socket) error {
 	if c.fillTurn == nil {
 		c.fillTurn = func(fd uintptr) bool {
 			s.entered(fd)
 			return c.readSocket(s, fd)
 		}
 	}
-	if err := s.enter(c.fillTurn); err != nil {
-		c.readErr = err
+	return c.enter(s, c.fillTurn)
+}
+
+// enter is socket.enter, over and over while only deadlines end it. An error is that of the context that the read follows.
+func (c *Conn) enter(s *socket, turn func(fd uintptr) bool) error {
+	for {
+		err := s.enter(turn)
+		if err == nil {
+			return nil
+		}
+		again, err := c.timedOut(err)
+		switch {
+		case again:
+			c.setReadDeadline(time.Time{})
+		case c.watch.cancelled.Load():
+			return err
+		default:
+			c.readErr = err
+			return nil
+		}
 	}
 }
 
@@ -169,8 +244,10 @@ func (c *Conn) readSocket(s *socket, fd uintptr) bool {
 	switch {
 	case wait:
 		c.in.idle()
-		return false
-	case n == 0 && err == nil:
+		return !c.mayWait()
+	case n > 0:
+		c.watch.came(c.now())
+	case err == nil:
 		err = io.EOF
 	}
 	c.readErr = err

@@ -1,6 +1,9 @@
 package conn
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // turn says whose turn it is to read. Waiting is on a channel, so that the end of the connection can end it.
 type turn struct {
@@ -18,8 +21,8 @@ const (
 )
 
 // take takes the turn for h. It waits for a read to end, and returns ErrReading if it is a loop's turn, also if the loop's came while it waited. If done
-// is closed while it waits, it returns ErrClosed.
-func (t *turn) take(h turnHolder, done <-chan struct{}) error {
+// is closed while it waits, it returns ErrClosed, and if cancelled is, context.Canceled.
+func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 	for {
 		t.mu.Lock()
 		switch t.holder {
@@ -40,6 +43,8 @@ func (t *turn) take(h turnHolder, done <-chan struct{}) error {
 		case <-changed:
 		case <-done:
 			return ErrClosed
+		case <-cancelled:
+			return context.Canceled
 		}
 	}
 }

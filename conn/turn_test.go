@@ -11,16 +11,16 @@ func TestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tn turn
 		done := make(chan struct{})
-		if err := tn.take(aRead, done); err != nil {
+		if err := tn.take(aRead, done, nil); err != nil {
 			t.Fatal(err)
 		}
 		// A loop and two reads wait; whoever finds the loop at it is told.
 		results := make(chan error, 3)
 		loop := make(chan error, 1)
-		go func() { loop <- tn.take(aLoop, done) }()
+		go func() { loop <- tn.take(aLoop, done, nil) }()
 		synctest.Wait()
 		for range 2 {
-			go func() { results <- tn.take(aRead, done) }()
+			go func() { results <- tn.take(aRead, done, nil) }()
 		}
 		synctest.Wait()
 		tn.mu.Lock() // give the loop the turn, as if it had been the first to wake
@@ -37,7 +37,7 @@ func TestTurn(t *testing.T) {
 			t.Errorf("a second loop: %v", err)
 		}
 		tn.pass(aRead) // the loop is being left
-		go func() { results <- tn.take(aRead, done) }()
+		go func() { results <- tn.take(aRead, done, nil) }()
 		synctest.Wait()
 		if tn.holder != aRead {
 			t.Error("a loop that is being left still counts")
@@ -52,7 +52,7 @@ func TestTurn(t *testing.T) {
 func TestTurnDoesNotAllocate(t *testing.T) {
 	var tn turn
 	conntest.ShouldNotAllocate(t, func() {
-		if tn.take(aRead, nil) != nil {
+		if tn.take(aRead, nil, nil) != nil {
 			t.Fatal("not taken")
 		}
 		tn.pass(nobody)

@@ -54,7 +54,7 @@ func (c *Conn) Write(t MessageType, p []byte) error {
 }
 
 // frameOverhead is what may stand before a payload: control frames that are due, and the header.
-const frameOverhead = 2*protocol.MaxControlFrame + frame.MaxHeaderSize
+const frameOverhead = protocol.MaxControl + frame.MaxHeaderSize
 
 // writeFrame writes one data frame with the header h and the payload p, behind what is held back and a Pong if one is due; or holds it back, too. The caller has the write lock.
 func (c *Conn) writeFrame(h frame.Header, p []byte) error {

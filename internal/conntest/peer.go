@@ -206,6 +206,12 @@ func (p *Peer) nextEvent(sentence string) (event, error) {
 	}
 }
 
+// Next returns the next frame that no Want has taken, whatever it is.
+func (p *Peer) Next(sentence string) Frame {
+	p.t.Helper()
+	return p.wanted(sentence, "a frame").f
+}
+
 // wanted returns the next frame that no Want has taken; no frame is a failure.
 func (p *Peer) wanted(sentence string, want any) event {
 	p.t.Helper()

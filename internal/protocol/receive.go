@@ -164,6 +164,14 @@ func (r *Receiver) Fail(err error) { r.err = err }
 // Remaining returns how many bytes of the current frame's payload are still to come.
 func (r *Receiver) Remaining() uint64 { return r.remaining }
 
+// Received returns how many bytes of the payload of the message that is unfinished have come, or of the last one.
+func (r *Receiver) Received() uint64 {
+	if r.frame.Opcode.IsControl() {
+		return r.size
+	}
+	return r.size - r.remaining
+}
+
 // InMessage reports whether a fragmented message is unfinished.
 func (r *Receiver) InMessage() bool { return r.rules.Fragmented }
 

@@ -11,22 +11,30 @@ type CloseFrame struct {
 	Reason string
 }
 
-// MaxControlFrame is the size of the largest control frame that [Sender.AppendControl] appends.
-const MaxControlFrame = 2 + 4 + frame.MaxControlPayload
+const (
+	// MaxControlFrame is the size of the largest control frame that [Sender.AppendControl] appends.
+	MaxControlFrame = 2 + 4 + frame.MaxControlPayload
+	// MaxControl is the size of all control frames that can be due at a time: a Pong, a Ping and a Close.
+	MaxControl = 2*MaxControlFrame + 2 + 4 + PingSize
+	// PingSize is the size of the application data of the Pings that a Sender sends.
+	PingSize = 8
+)
 
-// A Sender decides what one side may send, and holds the control frames that are due: at most one Pong and one Close. The zero
+// A Sender decides what one side may send, and holds the control frames that are due: at most one Pong, one Ping and one Close. The zero
 // value is the Sender of an open server-side connection; see [NewSender]. Calls must not overlap.
 type Sender struct {
 	role     Role
 	state    State
 	closeDue bool
 	pongDue  bool
+	pingDue  bool
 	first    bool // we sent the first Close
 	pongLen  uint8
 	sent     *CloseFrame
 	received *CloseFrame
 	failure  error
 	pong     [frame.MaxControlPayload]byte
+	ping     [PingSize]byte
 }
 
 // NewSender returns the Sender of an open connection for the side role.
@@ -72,7 +80,7 @@ func (s *Sender) receiveClose(f CloseFrame) {
 	answer := s.state == Open
 	s.state = s.state.after(receiveClose)
 	s.received = &f
-	s.pongDue = false
+	s.pongDue, s.pingDue = false, false
 	if answer {
 		s.queueClose(CloseFrame{Code: f.Code})
 	}
@@ -102,16 +110,26 @@ func (s *Sender) Fail(code frame.StatusCode, reason string, err error) {
 		return
 	}
 	s.failure = err
-	s.pongDue = false
+	s.pongDue, s.pingDue = false, false
 	if open {
 		s.sent, s.closeDue = &CloseFrame{code, reason}, true
 	}
 }
 
-// ControlDue reports whether a control frame waits to be sent.
-func (s *Sender) ControlDue() bool { return s.pongDue || s.closeDue }
+// Ping makes a Ping with that application data due, in the place of one that has not left yet: the answer to the last one answers them all. It reports whether one may be sent: not once a Close
+// frame went either way.
+func (s *Sender) Ping(data [PingSize]byte) bool {
+	if s.state != Open {
+		return false
+	}
+	s.pingDue, s.ping = true, data
+	return true
+}
 
-// AppendControl appends to b the control frame that is due next, masked with key if this side is a client, and forgets it. A Pong leaves before a Close.
+// ControlDue reports whether a control frame waits to be sent.
+func (s *Sender) ControlDue() bool { return s.pongDue || s.pingDue || s.closeDue }
+
+// AppendControl appends to b the control frame that is due next, masked with key if this side is a client, and forgets it. A Pong leaves before a Ping, and both before a Close.
 // It appends nothing if none is due.
 func (s *Sender) AppendControl(b []byte, key mask.Key) []byte {
 	switch {
@@ -120,6 +138,12 @@ func (s *Sender) AppendControl(b []byte, key mask.Key) []byte {
 		b = s.appendHeader(b, frame.OpcodePong, uint64(s.pongLen), key)
 		start := len(b)
 		b = append(b, s.pong[:s.pongLen]...)
+		s.mask(b[start:], key)
+	case s.pingDue:
+		s.pingDue = false
+		b = s.appendHeader(b, frame.OpcodePing, PingSize, key)
+		start := len(b)
+		b = append(b, s.ping[:]...)
 		s.mask(b[start:], key)
 	case s.closeDue:
 		s.closeDue = false

@@ -1,0 +1,237 @@
+package conn
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/protocol"
+)
+
+// watch is what a waiting read looks at beside the bytes: how long the peer has been silent, how slowly a message comes, and the caller's context. It works by stepping the transport's read
+// deadline, so it needs no goroutine and no timer of its own, and does nothing while nobody reads. Times are those of Conn.now. It belongs to whose turn it is to read, but for what mu guards.
+type watch struct {
+	lastRead    atomic.Int64 // when bytes came last
+	lastMessage int64        // and a message
+	delivered   bool         // a message was returned since the last wait
+	unfinished  int64        // since when a message has been unfinished; 0 if none is
+	pinged      int64        // when the Ping was sent that has not been answered by any byte; 0 if none
+	armed       bool         // a deadline is set, or none is needed
+	deadline    int64        // which
+	expired     bool         // it has passed: what has come meanwhile is read first
+	closed      bool         // the closing handshake has begun: nothing is asked any more
+
+	mu        sync.Mutex
+	ctx       context.Context // of the read
+	stop      func() bool     // unregisters it
+	sequence  uint64          // of the registration: a callback that comes late carries another one
+	cancelled atomic.Bool     // the context has ended, and the deadline is in the past
+}
+
+const (
+	// progressGrace and progressRate are how slowly a message may come: after 20 s, 1 KiB/s on average.
+	progressGrace = 20 * time.Second
+	progressRate  = 1 << 10
+)
+
+// forever is longer than any connection lasts, and may be added to a time.
+const forever = 1 << 62
+
+// catchUpTime is enough for a read of what is there, by a transport whose reads cannot but wait.
+const catchUpTime = time.Millisecond
+
+var errProgress = &frame.ProtocolError{Code: frame.StatusPolicyViolation, Section: "RFC 6455, 10.4",
+	Detail: "message comes more slowly than 1 KiB/s"}
+
+// errPongTimeout ends a connection whose peer is silent, and is always the Err of a CloseError.
+var errPongTimeout = timeoutError("nothing has come within the pong timeout after a ping")
+
+// came notes that bytes have come.
+func (w *watch) came(now int64) {
+	w.lastRead.Store(now)
+	if w.pinged != 0 {
+		w.pinged, w.armed = 0, false
+	}
+	w.expired = false
+}
+
+// mayWait is called before a read waits, when one has found that nothing is there. It does what is due meanwhile, and reports false if the connection is over.
+func (c *Conn) mayWait() bool {
+	c.noteMessages()
+	return c.watch.armed && !c.watch.expired || c.step()
+}
+
+// noteMessages is called when what has come has been looked at.
+func (c *Conn) noteMessages() {
+	w := &c.watch
+	if w.delivered {
+		w.delivered, w.lastMessage, w.unfinished = false, w.lastRead.Load(), 0
+	}
+	if inside := c.in.insideMessage(); inside != (w.unfinished != 0) {
+		w.unfinished = 0
+		if inside {
+			w.unfinished = c.now()
+			w.armed = w.armed && w.deadline <= w.unfinished+int64(progressGrace) // an earlier deadline leads to this one
+		}
+	}
+}
+
+// due is when what has to be done.
+type due struct{ progress, idle, ping, pong int64 }
+
+func (d due) first() int64 { return min(d.progress, d.idle, d.ping, d.pong) }
+
+// due returns when what is due, forever for what is not.
+func (c *Conn) due() due {
+	w := &c.watch
+	d := due{forever, forever, forever, forever}
+	if w.unfinished != 0 {
+		d.progress = w.unfinished + int64(max(progressGrace, time.Duration(c.in.recv.Received())*time.Second/progressRate))
+	}
+	if c.cfg.IdleTimeout > 0 && !w.closed {
+		d.idle = w.lastMessage + min(int64(c.cfg.IdleTimeout), forever)
+	}
+	switch {
+	case c.cfg.PingInterval <= 0 || w.closed:
+	case w.pinged == 0:
+		d.ping = w.lastRead.Load() + min(int64(c.cfg.PingInterval), forever)
+	case c.cfg.PongTimeout > 0:
+		d.pong = w.pinged + min(int64(c.cfg.PongTimeout), forever)
+	}
+	return d
+}
+
+// step does what is due, and sets the deadline for what is due next.
+func (c *Conn) step() bool {
+	w := &c.watch
+	w.expired = false
+	now := c.now()
+	d := c.due()
+	switch {
+	case d.progress <= now:
+		c.violation = errProgress
+		return false
+	case d.pong <= now:
+		c.readErr = errPongTimeout
+		return false
+	}
+	if d.idle <= now {
+		w.closed = true
+		c.beginClose(frame.StatusGoingAway, "idle timeout")
+	}
+	if d.ping <= now {
+		c.compression.shed()
+		w.pinged = now
+		w.closed = !c.sendPing(now) // the closing handshake has begun, which has its own timeout
+	}
+	w.armed, w.deadline = true, c.due().first()
+	if w.deadline < forever {
+		c.setReadDeadline(c.born.Add(time.Duration(w.deadline - 1)))
+	} else {
+		c.setReadDeadline(time.Time{})
+	}
+	return true
+}
+
+// setReadDeadline sets the transport's read deadline, unless the context of the read has put it into the past.
+func (c *Conn) setReadDeadline(t time.Time) {
+	if c.transport.conn == nil {
+		return
+	}
+	c.watch.mu.Lock()
+	defer c.watch.mu.Unlock()
+	if !c.watch.cancelled.Load() {
+		c.transport.conn.SetReadDeadline(t)
+	}
+}
+
+// timedOut is called when a read has returned err. It reports whether that was a deadline, after which reading goes on: err is the context's if that has ended, and the read is to return it.
+func (c *Conn) timedOut(err error) (again bool, _ error) {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || c.over.Load() {
+		return false, err
+	}
+	w := &c.watch
+	if w.cancelled.Load() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return false, contextError(w.ctx)
+	}
+	// Bytes may have come that the deadline kept from being read, or the caller was away for long: neither makes a live peer dead. So what is there is read first.
+	w.expired = true
+	return true, nil
+}
+
+// follow makes the reads that follow end with ctx. It is the caller's turn. The same context again costs nothing: it is recognised by its Done channel.
+func (c *Conn) follow(ctx context.Context) error {
+	w := &c.watch
+	if ctx == nil || ctx.Done() == nil {
+		if w.ctx != nil {
+			c.unfollow()
+		}
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return contextError(ctx)
+	}
+	if w.ctx != nil && w.ctx.Done() == ctx.Done() {
+		return nil
+	}
+	c.unfollow()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ctx = ctx
+	sequence := w.sequence
+	w.stop = context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.sequence == sequence && c.transport.conn != nil {
+			w.cancelled.Store(true)
+			c.transport.conn.SetReadDeadline(time.Unix(1, 0))
+		}
+	})
+	return nil
+}
+
+// unfollow ends what follow began.
+func (c *Conn) unfollow() {
+	w := &c.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stop != nil {
+		w.stop()
+	}
+	w.ctx, w.stop = nil, nil
+	w.sequence++
+	if w.cancelled.Load() {
+		w.cancelled.Store(false)
+		w.armed = false
+		c.transport.conn.SetReadDeadline(time.Time{})
+	}
+}
+
+// beginClose begins the closing handshake, if it has not begun, from the side of the reader.
+func (c *Conn) beginClose(code frame.StatusCode, reason string) {
+	c.mu.Lock()
+	if c.err == nil && c.send.Close(code, reason) {
+		c.startCloseTimer()
+	}
+	c.mu.Unlock()
+	c.flushControl()
+}
+
+// sendPing sends a Ping that says when it was sent.
+func (c *Conn) sendPing(now int64) bool {
+	var data [protocol.PingSize]byte
+	binary.BigEndian.PutUint64(data[:], uint64(now))
+	c.mu.Lock()
+	open := c.err == nil && c.writeErr == nil && c.send.Ping(data)
+	c.lastPing = now
+	c.mu.Unlock()
+	c.flushControl()
+	return open
+}

@@ -1,0 +1,103 @@
+package conn
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hawser-go/hawser/internal/protocol"
+)
+
+// ErrNotReading is matched by the error of a [Conn.Ping] that was not answered because nobody read: only a read sees a Pong.
+var ErrNotReading = errors.New("hawser: nobody reads this connection, so no pong can be seen")
+
+// Ping sends a Ping frame and waits for the Pong that answers it or a later one (RFC 6455, 5.5.2 and 5.5.3). It returns the round-trip time. Somebody has to read meanwhile, and not
+// the caller: from the body of a Messages loop Ping cannot be answered.
+//
+// It waits until ctx ends, and at most [Config].PongTimeout. If nobody has read anything meanwhile, the error matches [ErrNotReading].
+func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
+	p := &ping{sent: c.now(), answered: make(chan struct{})}
+	read := c.watch.lastRead.Load()
+	c.mu.Lock()
+	c.pings = append(c.pings, p)
+	c.mu.Unlock()
+	defer c.forget(p)
+	if !c.sendPing(p.sent) {
+		return 0, c.closeError()
+	}
+	var timeout <-chan time.Time
+	if c.cfg.PongTimeout > 0 {
+		t := time.NewTimer(c.cfg.PongTimeout)
+		defer t.Stop()
+		timeout = t.C
+	}
+	var err error
+	select {
+	case <-p.answered:
+		return time.Duration(p.came - p.sent), nil
+	case <-c.done:
+		return 0, c.closeError()
+	case <-ctx.Done():
+		err = contextError(ctx)
+	case <-timeout:
+		err = errPongTimeout
+	}
+	if c.watch.lastRead.Load() == read {
+		err = fmt.Errorf("%w: %w", ErrNotReading, err)
+	}
+	return 0, err
+}
+
+// A ping is a call of Ping that waits.
+type ping struct {
+	sent     int64
+	came     int64 // of the Pong
+	answered chan struct{}
+}
+
+// forget takes p out of those that wait.
+func (c *Conn) forget(p *ping) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, q := range c.pings {
+		if q == p {
+			c.pings = append(c.pings[:i], c.pings[i+1:]...)
+			return
+		}
+	}
+}
+
+// pong takes a Pong. One that answers a Ping of ours answers all those before it; any other says nothing (RFC 6455, 5.5.3: "unsolicited").
+func (c *Conn) pong(data []byte) {
+	if len(data) != protocol.PingSize {
+		return
+	}
+	sent := int64(binary.BigEndian.Uint64(data))
+	now := c.now()
+	if sent <= 0 || sent > now {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sent <= c.lastPong || sent > c.lastPing {
+		return
+	}
+	c.lastPong = sent
+	c.rtt.Store(now - sent)
+	kept := c.pings[:0]
+	for _, p := range c.pings {
+		if p.sent <= sent {
+			p.came = now
+			close(p.answered)
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	clear(c.pings[len(kept):])
+	c.pings = kept
+}
+
+// RTT returns the round-trip time that the last answered Ping has measured, keepalive's or [Conn.Ping]'s, 0 if none has been answered.
+func (c *Conn) RTT() time.Duration { return time.Duration(c.rtt.Load()) }
