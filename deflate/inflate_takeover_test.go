@@ -198,7 +198,7 @@ func TestLongCodes(t *testing.T) {
 			s.stored(0, string(make([]byte, 1<<15))).stored(0, strings.Repeat("history", 100)).lens(lit, dist)
 			for range 100 {
 				for range r.IntN(4) {
-					s.syms(lit, 11+r.IntN(4))
+					s.syms(lit, []int{9, 9, 9, 13, 14}[r.IntN(5)]) // of 10 bits, which index the first table, and of 15
 				}
 				s.syms(lit, 281).bits(r.IntN(32), 5).syms(dist, 28+r.IntN(2)).bits(r.IntN(1<<13), 13)
 			}
