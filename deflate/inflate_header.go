@@ -125,6 +125,8 @@ func (f *Inflater) dynamicHeader() error {
 	f.nlitlen = 257 + f.take(5)
 	f.nlens = f.nlitlen + 1 + f.take(5)
 	f.nclen = 4 + f.take(4)
+	// The fields could say 288 and 32. What is beyond 286 and 30 "will never
+	// actually occur in the compressed data" (3.2.6), and zlib refuses it, too.
 	switch {
 	case f.nlitlen > 286:
 		return errHLIT

@@ -180,6 +180,43 @@ func TestZlib(t *testing.T) {
 	}
 }
 
+// TestLongCodes is symbols that take as many bits as there can be: 15 for a literal, 20 for a length and 28 for a distance.
+func TestLongCodes(t *testing.T) {
+	lit, dist := make([]int, 286), make([]int, 30)
+	for i := range 13 {
+		lit[i] = i + 1
+	}
+	lit[13], lit[14], lit[281], lit[end] = 15, 15, 15, 15
+	for i := range 14 {
+		dist[i] = i + 1
+	}
+	dist[28], dist[29] = 15, 15
+	r := rand.New(rand.NewPCG(6, 6))
+	for i := range 20 {
+		t.Run(fmt.Sprintf("RFC_1951_3.2.5/stream_%d", i), func(t *testing.T) {
+			var s stream
+			s.stored(0, string(make([]byte, 1<<15))).stored(0, strings.Repeat("history", 100)).lens(lit, dist)
+			for range 100 {
+				for range r.IntN(4) {
+					s.syms(lit, []int{9, 9, 9, 13, 14}[r.IntN(5)]) // of 10 bits, which index the first table, and of 15
+				}
+				s.syms(lit, 281).bits(r.IntN(32), 5).syms(dist, 28+r.IntN(2)).bits(r.IntN(1<<13), 13)
+			}
+			payload := s.syms(lit, end).message()
+			want, err := oracle(nil, payload, 1<<20)
+			if err != nil {
+				t.Fatalf("compress/flate: %v", err)
+			}
+			for room := range 5 {
+				got, err := feed(fresh(15, true), -1, cut(r, payload), 100<<(2*room), room%2 == 0)
+				if err != nil || !bytes.Equal(got, want) {
+					t.Fatalf("room %d: %v", 100<<(2*room), err)
+				}
+			}
+		})
+	}
+}
+
 // TestReach is the far end of each window, of what was received, and of the message.
 func TestReach(t *testing.T) {
 	say := func(p []byte) []byte { return new(stream).stored(0, string(p)).message() }

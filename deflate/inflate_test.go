@@ -89,6 +89,25 @@ func TestSplits(t *testing.T) {
 	}
 }
 
+// TestPieces is pieces of one length, so that each part of a header begins with every number of bits left, and few octets to come.
+func TestPieces(t *testing.T) {
+	payloads, plain := corpus()
+	for size := 2; size <= 17; size++ {
+		t.Run(fmt.Sprintf("7.2.2/pieces_of_%d", size), func(t *testing.T) {
+			for i, payload := range payloads {
+				for first := 1; first <= size; first++ {
+					pieces := slices.Collect(slices.Chunk(payload[min(first, len(payload)):], size))
+					pieces = append([][]byte{payload[:min(first, len(payload))]}, pieces...)
+					got, err := feed(fresh(15, false), -1, pieces, 1000, false)
+					if err != nil || !bytes.Equal(got, plain[i]) {
+						t.Fatalf("stream %d, the first of %d: %v", i, first, err)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestLimit is limits around the length of a message: exactly that many octets pass, and one more does not.
 func TestLimit(t *testing.T) {
 	payloads, plain := corpus()

@@ -15,7 +15,7 @@ import "github.com/hawser-go/hawser/internal/bufpool"
 // one goroutine at a time, and by one [Inflater] at a time.
 type Window struct {
 	ring     *[]byte // bufpool's from 512 octets on, nil when nothing is held
-	head     int32   // where the next octet goes; the oldest ones are there when the ring is full
+	head     int32   // behind the latest octet; the oldest ones are there when the ring is full
 	n        int32   // how many octets there are
 	bits     uint8
 	takeover bool
@@ -72,9 +72,6 @@ func (w *Window) add(p []byte) {
 	w.head += int32(k)
 	if k < len(p) {
 		w.head = int32(copy(ring, p[k:]))
-	}
-	if int(w.head) == size {
-		w.head = 0
 	}
 	w.n = int32(min(int(w.n)+len(p), size))
 }
