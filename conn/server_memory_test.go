@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"runtime"
 	"runtime/metrics"
 	"strings"
@@ -82,6 +83,11 @@ func TestServerHeapAfterHandshakesThatStop(t *testing.T) {
 		for i := range all {
 			all[i] = serveOne(s, 4<<10, nil)
 			io.WriteString(all[i].peer, browserRequest[:len(browserRequest)-1-i%len(browserRequest)])
+		}
+		for begun := 0; begun < n; runtime.Gosched() { // until all wait for the rest
+			s.mu.Lock()
+			begun = len(s.openings.m)
+			s.mu.Unlock()
 		}
 		for _, o := range all {
 			o.peer.Close()
@@ -194,4 +200,54 @@ func BenchmarkUpgrade(b *testing.B) {
 			newConn(nc, RoleServer, nil, &cfg)
 		}
 	})
+}
+
+// BenchmarkConnect is a connection that carries nothing, over loopback: connect, upgrade, end. "bare" is the same with a server that knows only what to read and to write.
+func BenchmarkConnect(b *testing.B) {
+	nothing := func(c *Conn) { c.CloseNow() }
+	for _, bb := range []struct {
+		name  string
+		serve func(net.Listener)
+	}{
+		{"bare", func(ln net.Listener) {
+			for {
+				nc, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer nc.Close()
+					buf := make([]byte, 4<<10)
+					nc.Read(buf)
+					io.WriteString(nc, openingResponse)
+				}()
+			}
+		}},
+		{"Server", func(ln net.Listener) { (&Server{Handler: nothing}).Serve(ln) }},
+		{"Handler", func(ln net.Listener) { http.Serve(ln, Handler(nothing, nil)) }},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer ln.Close()
+			go bb.serve(ln)
+			addr := ln.Addr().(*net.TCPAddr)
+			buf := make([]byte, 1<<10)
+			b.ReportAllocs()
+			for b.Loop() {
+				nc, err := net.DialTCP("tcp", nil, addr)
+				if err != nil {
+					b.Fatal(err)
+				}
+				io.WriteString(nc, browserRequest)
+				for err == nil {
+					_, err = nc.Read(buf)
+				}
+				nc.SetLinger(0) // no port shall wait
+				nc.Close()
+			}
+		})
+	}
 }
