@@ -117,12 +117,11 @@ func TestServerHeapAfterHandshakesThatStop(t *testing.T) {
 	}
 }
 
-// TestServerStacks: the handshake leaves no trace on the stack of the goroutine in which the Handler waits.
+// TestServerStacks: a handshake that stalls has a small stack, and one that is done leaves no trace on that of the goroutine in which the Handler waits.
 func TestServerStacks(t *testing.T) {
 	if conntest.RaceEnabled || testing.Short() {
 		t.Skip("the race detector needs more stack")
 	}
-	conntest.CheckLeaks(t)
 	stacks := func() uint64 {
 		for range 3 {
 			runtime.GC()
@@ -131,25 +130,38 @@ func TestServerStacks(t *testing.T) {
 		metrics.Read(sample)
 		return sample[0].Value.Uint64()
 	}
-	const n = 1000
-	s := &Server{Handler: func(c *Conn) {
-		for range c.Messages() {
-		}
-	}}
-	addr := startServer(t, s, nil)
-	before := stacks()
-	head := make([]byte, len(openingResponse))
-	for range n {
-		nc := dialRaw(t, addr)
-		io.WriteString(nc, openingRequest)
-		if _, err := io.ReadFull(nc, head); err != nil {
-			t.Fatal(err)
-		}
-	}
-	each := float64(stacks()-before) / n
-	t.Logf("4.2/%.0f bytes of stack for each connection that waits", each)
-	if each > 3<<10 {
-		t.Errorf("4.2/%.0f bytes of stack for each connection that waits, want 2 KiB", each)
+	for _, tt := range []struct{ name, request, response string }{
+		{"4.2/stalled_handshake", browserRequest[:400], ""},
+		{"4.2/idle_connection", openingRequest, openingResponse},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			conntest.CheckLeaks(t)
+			const n = 1000
+			s := &Server{Handler: func(c *Conn) {
+				for range c.Messages() {
+				}
+			}}
+			addr := startServer(t, s, nil)
+			before := stacks()
+			head := make([]byte, len(tt.response))
+			for range n {
+				nc := dialRaw(t, addr)
+				io.WriteString(nc, tt.request)
+				if _, err := io.ReadFull(nc, head); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for begun := 0; begun < n; runtime.Gosched() {
+				s.mu.Lock()
+				begun = len(s.openings.m) + len(s.conns.m)
+				s.mu.Unlock()
+			}
+			each := float64(stacks()-before) / n
+			t.Logf("%.0f bytes of stack for each connection", each)
+			if each > 3<<10 {
+				t.Errorf("%.0f bytes of stack for each connection, want 2 KiB", each)
+			}
+		})
 	}
 }
 
