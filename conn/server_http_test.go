@@ -184,9 +184,10 @@ func TestServerHTTPEnds(t *testing.T) {
 		o := serveOne(s, 1<<16, nil)
 		br := bufio.NewReader(o.peer)
 		httpExchange(t, o.peer, br, plainRequest)
+		start := time.Now()
 		s.Close()
-		if _, err := br.ReadByte(); err != io.EOF {
-			t.Errorf("behind Close the peer reads %v", err)
+		if _, err := br.ReadByte(); err != io.EOF || time.Since(start) != 0 {
+			t.Errorf("the peer reads %v, %v behind Close", err, time.Since(start))
 		}
 		<-o.err
 	})

@@ -68,7 +68,9 @@ func (o *opening) upgrade() (c *Conn, err error) {
 		nc := o.nc
 		stop = time.AfterFunc(time.Until(o.deadline), func() { closeStream(nc) }).Stop
 	}
-	c, err = o.exchange()
+	// Two calls, so that the frame of the second does not lie under the wait for the request: a handshake that stalls has 2 KiB of stack, not 4.
+	size, err := o.readHead()
+	c, err = o.answer(size, err)
 	if !stop() {
 		if c != nil {
 			c.CloseNow()
@@ -105,10 +107,9 @@ func (o *opening) giveBack() {
 	openings.Put(o)
 }
 
-// exchange reads the request and answers it.
-func (o *opening) exchange() (*Conn, error) {
+// answer answers the request, whose head has this size, or that failed with err.
+func (o *opening) answer(size int, err error) (*Conn, error) {
 	s := o.server
-	size, err := o.readHead()
 	if size == 0 {
 		if _, ok := errors.AsType[*handshake.Error](err); !ok {
 			return nil, &HandshakeError{Err: err}

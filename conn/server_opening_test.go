@@ -51,7 +51,7 @@ func TestServerRefuses(t *testing.T) {
 				}
 				o := serveOne(s, 1<<16, func(nc net.Conn) net.Conn { return conntest.Chopped(nc, sizes...) })
 				io.WriteString(o.peer, tt.request)
-				resp, body := readAnswer(t, o.peer, tt.request[:3])
+				resp, body := readAnswer(t, o.peer)
 				want := tt.header.Clone()
 				want.Del("Connection")
 				if want.Get("Upgrade") != "" {
@@ -83,7 +83,7 @@ func TestServerRefuses(t *testing.T) {
 }
 
 // readAnswer reads a response and then the end of the stream.
-func readAnswer(t *testing.T, nc io.Reader, method string) (*http.Response, string) {
+func readAnswer(t *testing.T, nc io.Reader) (*http.Response, string) {
 	t.Helper()
 	all, err := io.ReadAll(nc)
 	if err != nil {
@@ -188,6 +188,27 @@ func TestServerUpgrades(t *testing.T) {
 				t.Errorf("ServeConn returns %v", err)
 			}
 		})
+	}
+}
+
+// TestServerLingers: on a real socket the answer arrives although the peer still sends what nobody reads: closing at once would reset the connection.
+func TestServerLingers(t *testing.T) {
+	conntest.CheckLeaks(t)
+	addr := startServer(t, &Server{Handler: echoAll}, nil)
+	for range 5 {
+		nc := dialRaw(t, addr)
+		sent := make(chan error, 1)
+		go func() {
+			_, err := io.WriteString(nc, replaced("GET", "POST")+strings.Repeat("body", 1<<20))
+			sent <- err
+		}()
+		if err := <-sent; err != nil {
+			t.Fatalf("9112,9.6: the peer cannot send: %v", err)
+		}
+		if resp, _ := readAnswer(t, nc); resp.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("9112,9.6: the answer is %v", resp)
+		}
+		nc.Close()
 	}
 }
 

@@ -282,9 +282,28 @@ func TestHeadReset(t *testing.T) {
 		if err != nil || len(q.Extensions) != 1 || len(q.Extensions[0].Params) != 64 || len(q.Subprotocols) != 2 {
 			t.Fatalf("%+v, %v", q, err)
 		}
+		reused := q.Subprotocols
 		h.Reset()
+		for _, s := range reused[:cap(reused)] {
+			if s != "" {
+				t.Errorf("1.2/the Head keeps %q of the one before", s)
+			}
+		}
 		if q.Host != "" || len(q.Subprotocols) != 0 || len(q.Extensions) != 0 {
 			t.Errorf("2.9: the Request is not emptied: %+v", q)
+		}
+		var offer []string
+		for i := range 65 {
+			offer = append(offer, fmt.Sprint("v", i))
+		}
+		if _, err := h.Parse([]byte(sampleRequest.with("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: "+strings.Join(offer, ",")).String())); err != nil {
+			t.Fatal(err)
+		}
+		if q, err = handshake.CheckHead(h); err != nil || len(q.Subprotocols) != 65 {
+			t.Fatalf("%+v, %v", q, err)
+		}
+		if h.Reset(); cap(q.Subprotocols) > 64 {
+			t.Errorf("1.2/the Head keeps room for %d subprotocols", cap(q.Subprotocols))
 		}
 		if _, err := h.Parse([]byte(browserRequest.String())); err != nil {
 			t.Fatal(err)

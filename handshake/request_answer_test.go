@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/hawser-go/hawser/handshake"
 )
@@ -92,5 +93,18 @@ func TestRequestResponse(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The connection keeps its subprotocol for long: that must not keep the head, too.
+func TestRequestResponseKeepsNothing(t *testing.T) {
+	q, err := handshake.CheckHead(parseHead(t, sampleRequest.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.SetSubprotocol(q.Subprotocols[1])
+	p, err := q.Response(nil)
+	if err != nil || p.Subprotocol != "superchat" || unsafe.StringData(p.Subprotocol) == unsafe.StringData(q.Subprotocols[1]) {
+		t.Errorf("1.2/the answer has a part of the head: %+v, %v", p, err)
 	}
 }
