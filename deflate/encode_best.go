@@ -121,8 +121,12 @@ func (m *bestMatcher) find(k *block, buf []byte, s int, base, window uint32) int
 		if d != 0 {
 			length, dist = n, d // better than the one before, whose first octet becomes a literal
 		}
-		if d != 0 || dist == 0 {
+		if d != 0 {
 			s++
+			continue
+		}
+		if dist == 0 {
+			s += 1 + min((s-start)>>7, 15) // what has not matched for long is not expected to match soon
 			continue
 		}
 		// The one before is better.
