@@ -10,19 +10,20 @@ import (
 
 // A Compressor compresses the messages that one endpoint sends (RFC 7692, 7.2.1). With context takeover a message may
 // refer to those before it (RFC 7692, 7.1.1), so every message that the peer inflates has to pass through it, in the order
-// in which they are sent: by [Compressor.Compress], by [Compressor.Write] and [Compressor.Finish], or, if it was compressed elsewhere, by [Compressor.Note].
+// in which they are sent: by [Compressor.Compress], by [Compressor.Write] and [Compressor.Finish], or, if it was compressed
+// elsewhere, by [Compressor.Note].
 //
-// A compressor with takeover is warm while it is used: it has an index of the last 2^windowBits octets. [Compressor.Shed] leaves it these octets alone, and so does the limit of
-// [SetWarmLimit]. The next message then makes it warm again, which costs about as much as to compress the history once.
-// Without takeover nothing is held between messages.
+// A compressor with takeover is warm while it is used: it has an index of the last 2^windowBits octets. [Compressor.Shed]
+// leaves it these octets alone, and so does the limit of [SetWarmLimit]. The next message then makes it warm again, which
+// costs less than to compress the history once. Without takeover nothing is held between messages.
 //
 // All calls but Shed are for one goroutine at a time. Shed may come from any goroutine at any time, and waits for the call in progress.
 //
-// A message must not hold a secret next to text of an attacker who sees its length (RFC 7692, 8): such a message
-// should not be compressed, and with takeover neither should what comes after either of them.
+// A message must not hold a secret beside text of an attacker who sees its length (RFC 7692, 8). With takeover, a secret in
+// one message and such text in another are no better. Such messages should be sent as they are.
 type Compressor struct {
-	// mu guards what follows it, because any other compressor that becomes warm may shed this one. It is taken before the lock of the
-	// list of warm compressors; whoever holds that one only tries this one.
+	// mu guards what follows it, because any other compressor that becomes warm may shed this one. It is taken before the
+	// lock of the list of warm compressors; whoever holds that one only tries this one.
 	mu      sync.Mutex
 	encoder *encoder // nil unless warm
 	cold    history  // unless warm

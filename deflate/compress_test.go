@@ -349,6 +349,23 @@ func TestRollback(t *testing.T) {
 	})
 }
 
+// The same with a history that is shorter than the window, so that what is behind it would be in reach.
+func TestRollbackOfAShortHistory(t *testing.T) {
+	everyMode(t, "7.2.3.3/short_history", func(t *testing.T, windowBits int, takeover bool, level Level) {
+		for _, first := range []int{0, 100} {
+			r := rand.New(rand.NewPCG(9, 9))
+			c, peer := newPair(t, windowBits, takeover, level)
+			peer.send(c, record(r, first))
+			junk := noise(r, 70_000)
+			if _, ok := peer.send(c, junk); ok {
+				t.Fatal("Noise was compressed.")
+			}
+			p := junk[len(junk)-250:]
+			peer.message(c.Finish(c.Write(nil, p)), p)
+		}
+	})
+}
+
 // With takeover a message repeated is a few matches, however often its compressor was shed in between and whatever happened in
 // between; without it is the same octets each time.
 func TestTakeover(t *testing.T) {
@@ -411,11 +428,22 @@ func TestWindow(t *testing.T) {
 			p := append(slices.Clone(head), make([]byte, 1<<windowBits-64+over)...)
 			p = append(p, head...)
 			var s scan
-			if takeover {
+			switch {
+			case takeover && over == 0:
+				n := len(p) - len(head)
+				c.Note(p[:n])
+				peer.note(p[:n])
+				b := c.Finish(c.Write(nil, head))
+				if got, err := scanMessage(peer.history, b); err != nil || got.maxDist != n {
+					t.Errorf("A repetition of what was noted was sent with a distance of %d, %v.", got.maxDist, err)
+				}
+				peer.message(b, head)
+				fallthrough
+			case takeover:
 				peer.message(c.Finish(c.Write(nil, p[:100])), p[:100])
 				c.Shed()
 				s = peer.message(c.Finish(c.Write(nil, p[100:])), p[100:])
-			} else {
+			default:
 				s = peer.message(c.Finish(c.Write(nil, p)), p)
 			}
 			if want := 1 << windowBits; over == 0 && s.maxDist != want || s.maxDist > want {

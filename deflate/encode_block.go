@@ -115,10 +115,11 @@ func (k *block) build(c *prefixCode) {
 	k.builder.header(c, &k.literals, &k.dists)
 }
 
-// leastSize returns about how many bits the block takes at least in a code of its own, without the extra bits: the entropy of the symbols,
-// and what a header has been seen to take.
+// leastSize returns about how many bits the block takes at least in a code of its own, without the extra bits: the entropy of the symbols, and what a
+// header has been seen to take.
 func (k *block) leastSize() uint64 {
-	return entropy(&k.literals, k.literal[:]) + entropy(&k.dists, k.dist[:]) + 80 + 3*uint64(k.literals.n+k.dists.n)
+	used := k.literals.n + k.dists.n
+	return entropy(&k.literals, k.literal[:]) + entropy(&k.dists, k.dist[:]) + 80 + 3*uint64(min(used, 100))
 }
 
 // log2s is the binary logarithm, times 256.
