@@ -12,14 +12,14 @@ type matcher interface {
 	// find adds to k the sequences of buf[s:], with matches in all of buf but not further back than
 	// window. It returns where it stopped: len(buf), or where the block was full.
 	find(k *block, buf []byte, s int, base, window uint32) int
-	// learn indexes buf[s:].
+	// learn indexes buf[s:], and what is before it and could not be hashed for want of octets.
 	learn(buf []byte, s int, base uint32)
 	// clear forgets all positions.
 	clear()
 }
 
-// A sequence is a run of literals and the match that ends it: from the lowest bits on, the length less 3 in eight, the distance less 1 in
-// fifteen, their symbols in five each (a length's less firstLength), and the number of literals.
+// A sequence is a run of literals and the match that ends it: from the lowest bits on, the length less 3 in eight, the
+// distance less 1 in fifteen, their symbols in five each (a length's less firstLength), and the number of literals.
 type sequence uint64
 
 func newSequence(literals, length, d uint32) sequence {
@@ -35,7 +35,8 @@ func (q sequence) literals() int        { return int(q >> 33) }
 // maxSequences is what a block holds at most.
 const maxSequences = 4096
 
-// A block is what a matcher found and the room to encode it. It serves any number of messages of any connections, one after the other.
+// A block is what a matcher found and the room to encode it. It serves any number of messages of any connections, one
+// after the other.
 type block struct {
 	n       int
 	tail    int                      // literals after the last sequence
@@ -59,7 +60,8 @@ func (k *block) find(e *encoder, buf []byte, s int) int {
 
 func (k *block) full() bool { return k.n == maxSequences }
 
-// match adds literals, which have been counted, and a match of n octets at the distance d. It returns how many of these the block had no room for.
+// match adds literals, which have been counted, and a match of n octets at the distance d. It returns how many of these
+// the block had no room for.
 func (k *block) match(literals, n int, d uint32) (rest int) {
 	for n > maxMatch && k.n < maxSequences-1 {
 		// The last piece has to be a match, too.
@@ -115,8 +117,8 @@ func (k *block) build(c *prefixCode) {
 	k.builder.header(c, &k.literals, &k.dists)
 }
 
-// leastSize returns about how many bits the block takes at least in a code of its own, without the extra bits: the entropy of the symbols, and what a
-// header has been seen to take.
+// leastSize returns about how many bits the block takes at least in a code of its own, without the extra bits: the
+// entropy of the symbols, and what a header has been seen to take.
 func (k *block) leastSize() uint64 {
 	used := k.literals.n + k.dists.n
 	return entropy(&k.literals, k.literal[:]) + entropy(&k.dists, k.dist[:]) + 80 + 3*uint64(min(used, 100))

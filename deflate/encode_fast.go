@@ -5,10 +5,14 @@ import (
 	"math/bits"
 )
 
-const fastHashed = 6
-const fastTableBits = 13
+const (
+	fastTableBits = 13
+	// fastHashed is how many octets are hashed, and the length of the shortest match. In a code of a block's own,
+	// shorter ones often take more bits than their literals.
+	fastHashed = 6
+)
 
-// A fastMatcher takes the first match it sees. It knows of each hash of four octets the last position.
+// A fastMatcher takes the first match it sees. It knows the last position of each hash of six octets.
 type fastMatcher struct {
 	table [1 << fastTableBits]uint32
 }
@@ -16,9 +20,9 @@ type fastMatcher struct {
 func load32(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }
 func load64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
 
-// fastHash multiplies by 2^32 divided by the golden ratio, as Knuth proposes.
+// fastHash multiplies by 2^64 divided by the golden ratio, as Knuth proposes.
 func fastHash(v uint64) uint64 {
-	return v << (64 - 8*fastHashed) * 0x9E3779B185EBCA87 >> (64 - fastTableBits)
+	return v << (64 - 8*fastHashed) * 0x9E3779B97F4A7C15 >> (64 - fastTableBits)
 }
 
 // matchLength returns how many octets at s, from s+n on, are those at t; the first n are known to be.
@@ -40,10 +44,9 @@ func matchLength(buf []byte, s, t, n int) int {
 
 func (f *fastMatcher) clear() { clear(f.table[:]) }
 
-// learn has every other position of buf[s:]: a match of five octets or more contains one, and
-// find looks backwards.
+// learn indexes every other position: a match of seven octets has one of them, and find looks backwards.
 func (f *fastMatcher) learn(buf []byte, s int, base uint32) {
-	for ; s <= len(buf)-8; s += 2 {
+	for s = max(0, s-7); s <= len(buf)-8; s += 2 {
 		f.table[fastHash(load64(buf, s))] = base + uint32(s)
 	}
 }

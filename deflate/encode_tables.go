@@ -6,7 +6,7 @@ const (
 	minMatch = 3 // "matches of length 3..258" (RFC 1951, 2)
 	maxMatch = 258
 
-	endOfBlock     = 256 // "the end-of-block marker" (RFC 1951, 3.2.5)
+	endOfBlock     = 256 // "the value 256 indicates end-of-block" (RFC 1951, 3.2.5)
 	firstLength    = 257 // the first symbol of a length
 	literalSymbols = 286 // literals, the end of the block, lengths
 	distSymbols    = 30
@@ -31,7 +31,8 @@ var (
 	distExtra [32]uint8
 )
 
-// symbolOfDistance returns the symbol of the distance d+1. It has no branch, because that would be guessed wrong half the time.
+// symbolOfDistance returns the symbol of the distance d+1. It has no branch, because that would be guessed wrong half
+// the time.
 func symbolOfDistance(d uint32) uint8 {
 	far := uint32(int32(255-d) >> 31) // all ones if d is 256 or more
 	return distSymbol[(d&^far|(256+d>>7)&far)&511]

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/hawser-go/hawser/internal/conntest"
 )
 
-// After 2^31 octets positions begin again, among those of long ago. A connection must not notice, and no reference may be wrong.
+// After 2^31 octets positions begin again, among those of long ago. A connection must not notice, and no reference may
+// be wrong.
 func TestPositionsBeginAgain(t *testing.T) {
 	everyMode(t, "positions", func(t *testing.T, windowBits int, takeover bool, level Level) {
 		r := rand.New(rand.NewPCG(1, 1))
@@ -56,11 +59,12 @@ func TestAcrossTheBuffer(t *testing.T) {
 	}
 }
 
-// leastSize must not be far above what a code really takes: the code would not be made although it is better than the fixed one.
+// leastSize must not be far above what a code really takes: the code would not be made although it is better than the
+// fixed one.
 func TestLeastSize(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	k := new(block)
-	for i := range 2000 {
+	for i := range 1000 {
 		e := getEncoder(LevelFast, maxWindow)
 		p := anything(r, 20+i)
 		k.find(e, p, 0)
@@ -77,6 +81,9 @@ func TestLeastSize(t *testing.T) {
 
 // The levels are not worse than what they are used in place of.
 func TestAsSmallAsKlauspost(t *testing.T) {
+	if conntest.RaceEnabled {
+		t.Skip("the sizes are the same")
+	}
 	for level, other := range []int{1, 6} {
 		for _, size := range []int{200, 500, 1024, 4096, 20000} {
 			for _, takeover := range []bool{false, true} {
