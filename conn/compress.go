@@ -45,7 +45,7 @@ func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
 	if len(p) < z.minSize {
 		return nil, nil
 	}
-	buf = bufpool.Get(len(p) + 1)
+	buf = bufpool.Get(len(p) + 32) // as the compressor wants it, so that it allocates none itself
 	b, ok := z.compressor.Compress((*buf)[:0], p)
 	if !ok {
 		bufpool.Put(buf)

@@ -10,19 +10,21 @@ import (
 
 // A Compressor compresses the messages that one endpoint sends (RFC 7692, 7.2.1). With context takeover a message may
 // refer to those before it (RFC 7692, 7.1.1), so every message that the peer inflates has to pass through it, in the order
-// in which they are sent: by [Compressor.Compress], by [Compressor.Write] and [Compressor.Finish], or, if it was compressed elsewhere, by [Compressor.Note].
+// in which they are sent: by [Compressor.Compress], by [Compressor.Write] and [Compressor.Finish], or, if it was compressed
+// elsewhere, by [Compressor.Note].
 //
-// A compressor with takeover is warm while it is used: it has an index of the last 2^windowBits octets. [Compressor.Shed] leaves it these octets alone, and so does the limit of
-// [SetWarmLimit]. The next message then makes it warm again, which costs about as much as to compress the history once.
-// Without takeover nothing is held between messages.
+// A compressor with takeover is warm while it is used: it has an index of the last 2^windowBits octets. [Compressor.Shed]
+// leaves it these octets alone, and so does the limit of [SetWarmLimit]. The next message then makes it warm again, which
+// costs less than to compress the history once. Without takeover nothing is held between messages.
 //
-// All calls but Shed are for one goroutine at a time. Shed may come from any goroutine at any time, and waits for the call in progress.
+// All calls but Shed are for one goroutine at a time. Shed may come from any goroutine at any time, and waits for the
+// call in progress.
 //
-// A message must not hold a secret next to text of an attacker who sees its length (RFC 7692, 8): such a message
-// should not be compressed, and with takeover neither should what comes after either of them.
+// A message must not hold a secret beside text of an attacker who sees its length (RFC 7692, 8). With takeover, a secret in
+// one message and such text in another are no better. Such messages should be sent as they are.
 type Compressor struct {
-	// mu guards what follows it, because any other compressor that becomes warm may shed this one. It is taken before the lock of the
-	// list of warm compressors; whoever holds that one only tries this one.
+	// mu guards what follows it, because any other compressor that becomes warm may shed this one. It is taken before the
+	// lock of the list of warm compressors; whoever holds that one only tries this one.
 	mu      sync.Mutex
 	encoder *encoder // nil unless warm
 	cold    history  // unless warm
@@ -39,9 +41,9 @@ type Compressor struct {
 	used       atomic.Bool // since the list last looked
 }
 
-// NewCompressor returns a compressor whose messages have no reference further back than 2^windowBits octets, and with takeover false none
-// beyond the message (RFC 7692, 7.1.1 and 7.1.2). It panics if windowBits is not in 8..15 or the level is
-// none of the constants.
+// NewCompressor returns a compressor whose messages have no reference further back than 2^windowBits octets, and with
+// takeover false none beyond the message (RFC 7692, 7.1.1 and 7.1.2). It panics if windowBits is not in 8..15 or the
+// level is none of the constants.
 func NewCompressor(windowBits int, takeover bool, level Level) *Compressor {
 	check(windowBits, level)
 	return &Compressor{windowBits: uint8(windowBits), takeover: takeover, level: level, warm: &warm}
@@ -58,10 +60,12 @@ func check(windowBits int, level Level) {
 
 func (c *Compressor) window() int { return 1 << c.windowBits }
 
-// Compress appends to dst the payload of a compressed message with the content p. It reports false and appends nothing if that would not be shorter than p: the message should then be sent as it is. The peer does not put such a message
+// Compress appends to dst the payload of a compressed message with the content p. It reports false and appends nothing
+// if that would not be shorter than p: the message should then be sent as it is. The peer does not put such a message
 // into its history (RFC 7692, 7.2.3.3), and neither does Compress.
 //
-// Compress does not retain p, and p must not overlap the capacity of dst. The caller owns the result. Compress panics if a message is in progress.
+// Compress does not retain p, and p must not overlap the capacity of dst. The caller owns the result. Compress panics
+// if a message is in progress.
 func (c *Compressor) Compress(dst, p []byte) (b []byte, ok bool) {
 	if c.begun {
 		panic("hawser/deflate: Compress within a message")
@@ -116,9 +120,10 @@ func (w *bitWriter) message(dst []byte, n int) ([]byte, bool) {
 	return w.b[:w.n], true
 }
 
-// Write appends to dst what comes next of the payload of a compressed message: p is what comes next of its
-// content. The first Write begins the message and [Compressor.Finish] ends it. Every piece is a DEFLATE block of its own, so pieces of a few KiB
-// are better than many small ones; up to seven bits stay behind. The pieces may be cut into frames anywhere (RFC 7692, 6.1).
+// Write appends to dst what comes next of the payload of a compressed message: p is what comes next of its content. The
+// first Write begins the message and [Compressor.Finish] ends it. Every piece is a DEFLATE block of its own, so pieces
+// of a few KiB are better than many small ones; up to seven bits stay behind. The pieces may be cut into frames
+// anywhere (RFC 7692, 6.1).
 //
 // Write does not retain p, and p must not overlap the capacity of dst. The caller owns the result.
 func (c *Compressor) Write(dst, p []byte) []byte {
@@ -141,15 +146,15 @@ func (c *Compressor) Flush(dst []byte) []byte {
 	return c.pause(&w)
 }
 
-// Finish appends to dst the end of the payload of the message in progress. Without one it is a whole message, the empty one (RFC 7692, 7.2.3.6).
-// The caller owns the result.
+// Finish appends to dst the end of the payload of the message in progress. Without one it is a whole message, the empty
+// one (RFC 7692, 7.2.3.6). The caller owns the result.
 func (c *Compressor) Finish(dst []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.resume(dst)
 	w.grow(1)
-	// "append an empty DEFLATE block with no compression to the tail end", and "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from
-	// the tail end" (RFC 7692, 7.2.1).
+	// "append an empty DEFLATE block with no compression to the tail end", and "Remove 4 octets (that are 0x00 0x00
+	// 0xff 0xff) from the tail end" (RFC 7692, 7.2.1).
 	w.align()
 	c.begun, c.bits, c.nbits = false, 0, 0
 	if !c.takeover {
@@ -158,9 +163,10 @@ func (c *Compressor) Finish(dst []byte) []byte {
 	return w.b[:w.n]
 }
 
-// Note appends p to the history: the content of a message that the peer inflates, and that was compressed by [CompressMessage]
-// or by another compressor without takeover. Without it later messages would refer to the wrong octets. It costs a copy of p, or of its last
-// 2^windowBits octets. Without takeover it does nothing. Note does not retain p. It panics if a message is in progress.
+// Note appends p to the history: the content of a message that the peer inflates, and that was compressed by
+// [CompressMessage] or by another compressor without takeover. Without it later messages would refer to the wrong
+// octets. It costs a copy of p, or of its last 2^windowBits octets. Without takeover it does nothing. Note does not
+// retain p. It panics if a message is in progress.
 func (c *Compressor) Note(p []byte) {
 	if c.begun {
 		panic("hawser/deflate: Note within a message")
@@ -240,13 +246,13 @@ func (c *Compressor) pause(w *bitWriter) []byte {
 	return w.b[:w.n]
 }
 
-// CompressMessage appends to dst the payload of a compressed message with the content p, which has no reference further back than 2^windowBits octets, nor beyond the
-// message. So every peer can inflate it whose window is not smaller, whether or not there is context takeover, and it may be sent to any number of them; a
-// [Compressor] with takeover has to [Compressor.Note] p. The result is the same each time. It may be longer than p, by len(p)/2000 + 6 octets
-// at most.
+// CompressMessage appends to dst the payload of a compressed message with the content p, which has no reference further
+// back than 2^windowBits octets, nor beyond the message. So every peer can inflate it whose window is not smaller,
+// whether or not there is context takeover, and it may be sent to any number of them; a [Compressor] with takeover has
+// to [Compressor.Note] p. The result is the same each time. It may be longer than p, by len(p)/2000 + 6 octets at most.
 //
-// CompressMessage does not retain p, and p must not overlap the capacity of dst. The caller owns the result. It panics as [NewCompressor] does. Calls may run
-// concurrently.
+// CompressMessage does not retain p, and p must not overlap the capacity of dst. The caller owns the result. It panics
+// as [NewCompressor] does. Calls may run concurrently.
 func CompressMessage(dst, p []byte, windowBits int, level Level) []byte {
 	check(windowBits, level)
 	w := bitWriter{b: dst[:cap(dst)], n: len(dst)}

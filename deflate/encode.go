@@ -8,7 +8,8 @@ import (
 
 const (
 	maxWindow = 1 << 15
-	// A segment is what find is given at once. It bounds how far matches are lost at the ends, and indexes.
+	// segment is how much of a long message find is given at once, so that positions stay far from overflow. A match ends
+	// with its segment.
 	segment = 64 << 10
 	// minRoom is what a buffer has beyond the window, so that short windows do not slide all the time.
 	minRoom = 8 << 10
@@ -19,8 +20,8 @@ const (
 	lastBase  = 1 << 31
 )
 
-// An encoder is what makes a [Compressor] warm: a matcher that knows the history, and the history. It belongs to one compressor, or to nobody and is in
-// its pool.
+// An encoder is what makes a [Compressor] warm: a matcher that knows the history, and the history. It belongs to one
+// compressor, or to nobody and is in its pool.
 type encoder struct {
 	matcher
 	level  Level
@@ -51,7 +52,7 @@ func getEncoder(level Level, window int) *encoder {
 	return e
 }
 
-// put gives the state back to its pool. What it has indexed is out of reach of the next owner.
+// put gives the encoder back to its pool. What it has indexed is out of reach of the next owner.
 func (e *encoder) put() {
 	e.forget()
 	if encodersLent != nil {
@@ -138,8 +139,7 @@ func (e *encoder) learn(p []byte) {
 		n := min(len(p), e.room(len(p)))
 		b := (*e.buffer)[:e.n+n]
 		copy(b[e.n:], p)
-		// A match may begin where the index ended for want of octets.
-		e.matcher.learn(b, max(0, e.n-3), e.base)
+		e.matcher.learn(b, e.n, e.base)
 		e.n = len(b)
 		p = p[n:]
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// benchMessages is how many different messages of a kind a benchmark goes round. They are more than a window, so that with takeover none is found whole.
+// benchMessages is how many different messages of a kind a benchmark goes round. They are more than a window, so that
+// with takeover none is found whole.
 func benchMessages(size int) [][]byte {
 	r := rand.New(rand.NewPCG(1, uint64(size)))
 	messages := make([][]byte, max(8, (96<<10)/size))
@@ -19,7 +20,8 @@ func benchMessages(size int) [][]byte {
 	return messages
 }
 
-// klauspost is the compressor of github.com/klauspost/compress as libraries use it: a writer that goes on with takeover, and is reset without.
+// klauspost is the compressor of github.com/klauspost/compress as libraries use it: a writer that goes on with
+// takeover, and is reset without.
 type klauspost struct {
 	w        *flate.Writer
 	out      bytes.Buffer
@@ -42,8 +44,8 @@ func (k *klauspost) compress(p []byte) []byte {
 	return k.out.Bytes()[:k.out.Len()-4]
 }
 
-// BenchmarkCompress compares, in one process, both levels with klauspost's levels 1 and 6, in time and in the octets sent for
-// a message.
+// BenchmarkCompress compares, in one process, both levels with klauspost's levels 1 and 6, in time and in the octets
+// sent for a message.
 func BenchmarkCompress(b *testing.B) {
 	for _, size := range []int{125, 1024, 4096, 65536} {
 		messages := benchMessages(size)

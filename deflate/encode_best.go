@@ -5,23 +5,23 @@ const (
 	bestHead3Bits = 12
 	bestPrevious  = 1 << 15
 
-	// How hard a bestMatcher tries. The figures are zlib's for its level 6, with which everybody compares; only that zlib looks
-	// at 128 positions, which takes a fifth longer and saves 1 % (BenchmarkCompress, November 2026).
+	// How hard a bestMatcher tries. The figures are zlib's for its level 6, with which everybody compares; only that
+	// zlib looks at 128 positions, which takes a fifth longer and saves 1 % (BenchmarkCompress, November 2026).
 	bestChain = 48  // positions looked at
 	bestGood  = 8   // a quarter of them if the match before is this long
 	bestLazy  = 16  // a match this long is taken without a look at the next position
 	bestNice  = 128 // a match this long ends the search
 
-	// A short match from far away can take more bits than its literals. How far that is depends on the code: the fixed one, which short messages have,
-	// has long words for literals.
+	// A short match from far away can take more bits than its literals. How far that is depends on the code: the fixed
+	// one, which short messages have, has long words for literals.
 	bestShort    = 512 // a message
 	bestFar3     = 256 // for a match of three octets
 	bestFar4     = 2048
 	bestShortFar = 4096 // for a match of three octets in a short message
 )
 
-// A bestMatcher takes a match only if the next position does not have a longer one, and looks at many. It knows all positions of each hash of four
-// octets, as a chain from the last one back, and of each hash of three octets the last.
+// A bestMatcher takes a match only if the next position does not have a longer one, and looks at many. It knows all
+// positions of each hash of four octets, as a chain from the last one back, and of each hash of three octets the last.
 type bestMatcher struct {
 	head     [1 << bestHeadBits]uint32
 	head3    [1 << bestHead3Bits]uint32
@@ -47,13 +47,13 @@ func (m *bestMatcher) insert(v, pos uint32) (d, d3 uint32) {
 }
 
 func (m *bestMatcher) learn(buf []byte, s int, base uint32) {
-	for ; s <= len(buf)-4; s++ {
+	for s = max(0, s-3); s <= len(buf)-4; s++ {
 		m.insert(load32(buf, s), base+uint32(s))
 	}
 }
 
-// longest inserts s and returns the longest match there, at most window back, if it is longer than least, which is 2 at least, and worth its
-// distance.
+// longest inserts s and returns the longest match there, at most window back, if it is longer than least, which is 2 at
+// least, and worth its distance.
 func (m *bestMatcher) longest(buf []byte, s, least int, base, window, far3, far4 uint32) (length int, dist uint32) {
 	v := load32(buf, s)
 	pos := base + uint32(s)
@@ -121,8 +121,12 @@ func (m *bestMatcher) find(k *block, buf []byte, s int, base, window uint32) int
 		if d != 0 {
 			length, dist = n, d // better than the one before, whose first octet becomes a literal
 		}
-		if d != 0 || dist == 0 {
+		if d != 0 {
 			s++
+			continue
+		}
+		if dist == 0 {
+			s += 1 + min((s-start)>>7, 15) // what has not matched for long is not expected to match soon
 			continue
 		}
 		// The one before is better.

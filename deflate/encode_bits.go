@@ -116,20 +116,16 @@ func (w *bitWriter) sequences(c *prefixCode, src []byte, seqs []sequence, tail i
 		n += int(nacc >> 3)
 		acc >>= nacc & 56
 		nacc &= 7
-		length := uint32(q) & 255
-		src = src[run+int(length)+minMatch:]
-		ls := lengthSymbol[length]
-		lw := c.literal[firstLength+int(ls)]
+		src = src[run+int(q.length())+minMatch:]
+		ls, ds := q.lengthSymbol(), q.distSymbol()
+		lw, dw := c.literal[firstLength+ls], c.dist[ds]
 		acc |= uint64(lw&0xffff) << (nacc & 63)
 		nacc += uint(lw >> wordShift)
-		acc |= uint64(length-uint32(lengthBase[ls])) << (nacc & 63)
+		acc |= uint64(q.length()-uint32(lengthBase[ls])) << (nacc & 63)
 		nacc += uint(lengthExtra[ls])
-		d := uint32(q>>8) & 0x7fff
-		ds := symbolOfDistance(d)
-		dw := c.dist[ds]
 		acc |= uint64(dw&0xffff) << (nacc & 63)
 		nacc += uint(dw >> wordShift)
-		acc |= uint64(d-uint32(distBase[ds])) << (nacc & 63)
+		acc |= uint64(q.dist()-uint32(distBase[ds])) << (nacc & 63)
 		nacc += uint(distExtra[ds])
 		binary.LittleEndian.PutUint64(b[n:], acc)
 		n += int(nacc >> 3)

@@ -12,27 +12,36 @@ type matcher interface {
 	// find adds to k the sequences of buf[s:], with matches in all of buf but not further back than
 	// window. It returns where it stopped: len(buf), or where the block was full.
 	find(k *block, buf []byte, s int, base, window uint32) int
-	// learn indexes buf[s:].
+	// learn indexes buf[s:], and what is before it and could not be hashed for want of octets.
 	learn(buf []byte, s int, base uint32)
 	// clear forgets all positions.
 	clear()
 }
 
-// A sequence is a run of literals and the match that ends it: the length less 3 in eight bits, the
-// distance less 1 in fifteen, above it the number of literals.
+// A sequence is a run of literals and the match that ends it: from the lowest bits on, the length less 3 in eight, the
+// distance less 1 in fifteen, their symbols in five each (a length's less firstLength), and the number of literals.
 type sequence uint64
 
-func (q sequence) literals() int { return int(q >> 23) }
+func newSequence(literals, length, d uint32) sequence {
+	return sequence(length) | sequence(d)<<8 | sequence(symbolOfDistance(d))<<23 | sequence(lengthSymbol[length&255])<<28 | sequence(literals)<<33
+}
+
+func (q sequence) length() uint32       { return uint32(q) & 255 }
+func (q sequence) dist() uint32         { return uint32(q) >> 8 & 0x7fff }
+func (q sequence) distSymbol() uint32   { return uint32(q>>23) & 31 }
+func (q sequence) lengthSymbol() uint32 { return uint32(q>>28) & 31 }
+func (q sequence) literals() int        { return int(q >> 33) }
 
 // maxSequences is what a block holds at most.
 const maxSequences = 4096
 
-// A block is what a matcher found and the room to encode it. It serves any number of messages of any connections, one after the other.
+// A block is what a matcher found and the room to encode it. It serves any number of messages of any connections, one
+// after the other.
 type block struct {
 	n       int
-	tail    int // literals after the last sequence
-	literal [literalSymbols]uint32
-	dist    [distSymbols]uint32
+	tail    int                      // literals after the last sequence
+	literal [firstLength + 32]uint32 // the first literalSymbols of them
+	dist    [32]uint32               // the first distSymbols of them
 	// Those that occur.
 	literals, dists symbols
 	fresh           prefixCode
@@ -51,27 +60,26 @@ func (k *block) find(e *encoder, buf []byte, s int) int {
 
 func (k *block) full() bool { return k.n == maxSequences }
 
-// match adds literals, which have been counted, and a match of n octets at the distance d. It returns how many of these the block had no room for.
+// match adds literals, which have been counted, and a match of n octets at the distance d. It returns how many of these
+// the block had no room for.
 func (k *block) match(literals, n int, d uint32) (rest int) {
-	run := sequence(literals) << 23
-	d--
-	ds := symbolOfDistance(d)
 	for n > maxMatch && k.n < maxSequences-1 {
 		// The last piece has to be a match, too.
 		m := min(maxMatch, n-minMatch)
-		k.literal[firstLength+int(lengthSymbol[m-minMatch])]++
-		k.dist[ds]++
-		k.seqs[k.n] = sequence(m-minMatch) | sequence(d)<<8 | run
-		k.n++
+		k.add(newSequence(uint32(literals), uint32(m-minMatch), d-1))
 		n -= m
-		run = 0
+		literals = 0
 	}
 	m := min(n, maxMatch)
-	k.literal[firstLength+int(lengthSymbol[m-minMatch])]++
-	k.dist[ds]++
-	k.seqs[k.n] = sequence(m-minMatch) | sequence(d)<<8 | run
-	k.n++
+	k.add(newSequence(uint32(literals), uint32(m-minMatch), d-1))
 	return n - m
+}
+
+func (k *block) add(q sequence) {
+	k.literal[firstLength+q.lengthSymbol()]++
+	k.dist[q.distSymbol()]++
+	k.seqs[k.n] = q
+	k.n++
 }
 
 // count counts literals.
@@ -109,10 +117,11 @@ func (k *block) build(c *prefixCode) {
 	k.builder.header(c, &k.literals, &k.dists)
 }
 
-// leastSize returns about how many bits the block takes at least in a code of its own, without the extra bits: the entropy of the symbols,
-// and what a header has been seen to take.
+// leastSize returns about how many bits the block takes at least in a code of its own, without the extra bits: the
+// entropy of the symbols, and what a header has been seen to take.
 func (k *block) leastSize() uint64 {
-	return entropy(&k.literals, k.literal[:]) + entropy(&k.dists, k.dist[:]) + 80 + 3*uint64(k.literals.n+k.dists.n)
+	used := k.literals.n + k.dists.n
+	return entropy(&k.literals, k.literal[:]) + entropy(&k.dists, k.dist[:]) + 80 + 3*uint64(min(used, 100))
 }
 
 // log2s is the binary logarithm, times 256.

@@ -1,6 +1,7 @@
 package deflate
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 )
@@ -26,9 +27,9 @@ const (
 
 // A prefixCode is the two codes of a block and the block's header, which describes them.
 type prefixCode struct {
-	literal    [literalSymbols]word
-	dist       [distSymbols]word
-	header     [320]byte // BFINAL, which is 0, BTYPE and, for a dynamic code, the code lengths
+	literal    [firstLength + 32]word // the first literalSymbols of them
+	dist       [32]word               // the first distSymbols of them
+	header     [320]byte              // BFINAL, which is 0, BTYPE and, for a dynamic code, the code lengths
 	headerBits uint
 }
 
@@ -36,7 +37,7 @@ type prefixCode struct {
 var fixedCode = func() *prefixCode {
 	c := &prefixCode{headerBits: 3}
 	c.header[0] = 0b010 // BTYPE 01
-	for s := range c.literal {
+	for s := range literalSymbols {
 		var n, code int
 		switch {
 		case s < 144:
@@ -50,7 +51,7 @@ var fixedCode = func() *prefixCode {
 		}
 		c.literal[s] = newWord(code, n)
 	}
-	for s := range c.dist {
+	for s := range distSymbols {
 		c.dist[s] = newWord(s, 5)
 	}
 	return c
@@ -82,15 +83,19 @@ type codeBuilder struct {
 // symbols is a list of the symbols that have a frequency, in order.
 type symbols struct {
 	n    int
-	list [literalSymbols]uint16
+	list [literalSymbols + 1]uint16
 }
 
 func (u *symbols) collect(freq []uint32) {
 	n := 0
-	for s, f := range freq {
-		if f != 0 {
-			u.list[n] = uint16(s)
-			n++
+	for s := 0; s < len(freq); s += 4 {
+		f := freq[s:min(s+4, len(freq))]
+		if len(f) == 4 && f[0]|f[1]|f[2]|f[3] == 0 {
+			continue // half of the octets do not occur in text
+		}
+		for i, f := range f {
+			u.list[n] = uint16(s + i)
+			n += int((f | -f) >> 31) // 1 unless f is 0; a branch would be guessed wrong
 		}
 	}
 	u.n = n
@@ -241,19 +246,36 @@ func (b *codeBuilder) header(c *prefixCode, literal, dist *symbols) {
 		hclen--
 	}
 
-	w := bitWriter{b: c.header[:]}
-	w.add(0b100|uint64(hlit-257)<<3|uint64(hdist-1)<<8|uint64(hclen-4)<<13, 17) // BTYPE 10
+	b.writeHeader(c, uint64(hlit-257)|uint64(hdist-1)<<5|uint64(hclen-4)<<10, &words, hclen, l.runs)
+}
+
+// writeHeader writes the header of a dynamic block: the three counts, the code of the code lengths, and these.
+func (b *codeBuilder) writeHeader(c *prefixCode, counts uint64, words *[19]word, hclen int, runs []uint16) {
+	// Fields of a bitWriter would be in memory all the time.
+	out, n := c.header[:], 0
+	acc, nacc := 0b100|counts<<3, uint(17) // BTYPE 10
 	for _, s := range lengthOrder[:hclen] {
-		w.add(uint64(words[s]>>wordShift), 3)
-		w.flush()
+		if nacc > 48 {
+			binary.LittleEndian.PutUint64(out[n:], acc)
+			n, acc, nacc = n+int(nacc>>3), acc>>(nacc&56), nacc&7
+		}
+		acc |= uint64(words[s]>>wordShift) << (nacc & 63)
+		nacc += 3
 	}
-	for _, r := range l.runs {
+	for _, r := range runs {
+		if nacc > 48 {
+			binary.LittleEndian.PutUint64(out[n:], acc)
+			n, acc, nacc = n+int(nacc>>3), acc>>(nacc&56), nacc&7
+		}
 		s := r & 31
-		w.add(uint64(words[s]&0xffff), uint(words[s]>>wordShift))
-		w.add(uint64(r>>5), uint(repeatBits[s]))
-		w.flush()
+		v := words[s%19]
+		acc |= uint64(v&0xffff) << (nacc & 63)
+		nacc += uint(v >> wordShift)
+		acc |= uint64(r>>5) << (nacc & 63)
+		nacc += uint(repeatBits[s])
 	}
-	c.headerBits = uint(w.n)*8 + w.nbits
+	binary.LittleEndian.PutUint64(out[n:], acc)
+	c.headerBits = uint(n)*8 + nacc
 }
 
 // repeatBits are the extra bits of the code length symbols.

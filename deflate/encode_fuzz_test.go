@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzCompress sends messages one way or the other, as pairs of octets in how say: pieces of data, or long ones that are made up. What the
-// peer inflates is what was sent, and no distance is beyond the window.
+// FuzzCompress sends messages one way or the other, as pairs of octets in how say: pieces of data, or long ones that
+// are made up. What the peer inflates is what was sent, and no distance is beyond the window.
 func FuzzCompress(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 20 {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// A scan is what a DEFLATE stream is made of. The parser below knows nothing of the encoder and has its tables from RFC 1951 by hand: the
-// judge of distances, which the standard library's inflater does not report.
+// A scan is what a DEFLATE stream is made of. The parser below knows nothing of the encoder and has its tables from RFC
+// 1951 by hand: the judge of distances, which the standard library's inflater does not report.
 type scan struct {
 	out     []byte
 	stored  int // blocks

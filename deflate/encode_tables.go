@@ -6,7 +6,7 @@ const (
 	minMatch = 3 // "matches of length 3..258" (RFC 1951, 2)
 	maxMatch = 258
 
-	endOfBlock     = 256 // "the end-of-block marker" (RFC 1951, 3.2.5)
+	endOfBlock     = 256 // "the value 256 indicates end-of-block" (RFC 1951, 3.2.5)
 	firstLength    = 257 // the first symbol of a length
 	literalSymbols = 286 // literals, the end of the block, lengths
 	distSymbols    = 30
@@ -18,8 +18,8 @@ var lengthSymbol [maxMatch - minMatch + 1]uint8
 // lengthBase is the least length less minMatch of a symbol less firstLength, lengthExtra the number
 // of bits that follow it.
 var (
-	lengthBase  [literalSymbols - firstLength]uint8
-	lengthExtra [literalSymbols - firstLength]uint8
+	lengthBase  [32]uint8 // the first 29 of them
+	lengthExtra [32]uint8
 )
 
 // distSymbol maps a distance less 1 to its symbol: those below 256 directly, the others by
@@ -27,27 +27,26 @@ var (
 var distSymbol [512]uint8
 
 var (
-	distBase  [distSymbols]uint16 // the least distance less 1
-	distExtra [distSymbols]uint8
+	distBase  [32]uint16 // the least distance less 1; the first distSymbols of them
+	distExtra [32]uint8
 )
 
-// symbolOfDistance returns the symbol of the distance d+1.
+// symbolOfDistance returns the symbol of the distance d+1. It has no branch, because that would be guessed wrong half
+// the time.
 func symbolOfDistance(d uint32) uint8 {
-	if d < 256 {
-		return distSymbol[d]
-	}
-	return distSymbol[256+d>>7&255]
+	far := uint32(int32(255-d) >> 31) // all ones if d is 256 or more
+	return distSymbol[(d&^far|(256+d>>7)&far)&511]
 }
 
 func init() {
 	// A length symbol has as many extra bits as fit four symbols of each size; the longest match has
 	// a symbol of its own (RFC 1951, 3.2.5).
 	base := 0
-	for s := range lengthBase {
+	for s := range literalSymbols - firstLength {
 		if s >= 8 {
 			lengthExtra[s] = uint8(s/4 - 1)
 		}
-		if s == len(lengthBase)-1 {
+		if s == literalSymbols-firstLength-1 {
 			base, lengthExtra[s] = maxMatch-minMatch, 0
 		}
 		lengthBase[s] = uint8(base)
@@ -57,7 +56,7 @@ func init() {
 		base += 1 << lengthExtra[s]
 	}
 	base = 0
-	for s := range distBase {
+	for s := range distSymbols {
 		if s >= 4 {
 			distExtra[s] = uint8(s/2 - 1)
 		}

@@ -13,16 +13,6 @@ const (
 // DefaultThreshold is the default of [Config.Threshold].
 const DefaultThreshold = 256
 
-// A Level says how much time goes into a small result.
-type Level int8
-
-const (
-	// LevelFast is the default: as little processor time per message as possible.
-	LevelFast Level = iota
-	// LevelBest spends more time to get smaller messages.
-	LevelBest
-)
-
 // Config says what one side wants of compression. The zero value is ready: every
 // message of 256 bytes and more is compressed by itself, and a connection keeps
 // nothing between two messages. Config is never written to, so connections may

@@ -2,19 +2,21 @@ package deflate
 
 import "sync"
 
-// DefaultWarmLimit is how many compressors are warm at most, unless [SetWarmLimit] says otherwise. With windows of 15 bits they take some
-// 100 MiB (LevelFast) or 230 MiB (LevelBest).
+// DefaultWarmLimit is how many compressors are warm at most, unless [SetWarmLimit] says otherwise. With windows of 15
+// bits they take some 100 MiB (LevelFast) or 230 MiB (LevelBest).
 const DefaultWarmLimit = 1024
 
-// SetWarmLimit sets how many compressors of the process may be warm (see [Compressor]). Beyond it, those that have not been used for longest are shed. Those
-// in use are left alone, so for a moment there may be more. A limit below 1 is 1. SetWarmLimit may be called at any time, from any goroutine.
+// SetWarmLimit sets how many compressors of the process may be warm (see [Compressor]). Beyond it, those that have not
+// been used for longest are shed. Those in use are left alone, so for a moment there may be more. A limit below 1 is 1.
+// SetWarmLimit may be called at any time, from any goroutine.
 func SetWarmLimit(n int) { warm.setLimit(n) }
 
 // warm is the list of the warm compressors of the process.
 var warm = warmList{limit: DefaultWarmLimit}
 
-// A warmList is a list of warm compressors, ordered by use; but a message does not move its compressor, for which all senders of a process would need
-// the lock. It only marks it as used, and those that are marked are moved when one has to be shed.
+// A warmList is a list of warm compressors, ordered by use; but a message does not move its compressor, for which all
+// senders of a process would need the lock. It only marks it as used, and those that are marked are moved when one has
+// to be shed.
 type warmList struct {
 	mu          sync.Mutex
 	first, last *Compressor
