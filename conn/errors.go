@@ -154,7 +154,7 @@ func (e *CloseError) Unwrap() error { return e.Err }
 
 // A HandshakeError says why the opening handshake failed.
 type HandshakeError struct {
-	// Status is the HTTP status code of the answer: the one that Accept has sent, or the one that Dial has received; 0 if Dial received none.
+	// Status is the HTTP status code of the answer: the one that Accept has sent, or the one that Dial has received, from a proxy if Err is a *ProxyError; 0 if Dial received none.
 	Status int
 	// Header has the answer's fields.
 	Header http.Header
