@@ -8,7 +8,7 @@ import (
 )
 
 // kosme is valid UTF-8 of two and three octets, and the beginning of most texts here that are not.
-const kosme = "κόσμε"
+const kosme = "\u03ba\u1f79\u03c3\u03bc\u03b5"
 
 // bad1007 is the end of a connection over which came text that is not UTF-8. The peer has to
 // have noticed.

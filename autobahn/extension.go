@@ -182,7 +182,7 @@ func noValue(q param) error {
 	return nil
 }
 
-// windowBits is "a decimal integer value without leading zeroes between 8 to 15 inclusive"
+// windowBits is "a decimal integer value without leading zeroes between 8 to 15, inclusive"
 // (RFC 7692, 7.1.2.1).
 func windowBits(q param) (int, error) {
 	n, err := strconv.Atoi(q.value)

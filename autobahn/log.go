@@ -9,7 +9,7 @@ import (
 )
 
 // maxLog is how many lines of a case's log are kept; the last ones are always there.
-const maxLog = 200
+const maxLog = 60
 
 // A LogEntry is one line of what happened on the wire.
 type LogEntry struct {
