@@ -53,6 +53,10 @@ type Case struct {
 	Offer   string
 	Allowed *Allowed
 
+	// MayRefuse: an answer with the status 400 is as good, for the offer has not even the
+	// grammar of one.
+	MayRefuse bool
+
 	// Answer is the Sec-WebSocket-Extensions that a client is sent, whatever it offered.
 	Answer string
 
@@ -125,6 +129,15 @@ func describe(events []Event) string {
 type Outcome struct {
 	Verdict Verdict
 	Events  []Event
+	Close   *CloseRule // if not nil, in the place of the case's
+}
+
+// rule is how a connection has to end that came to this outcome.
+func (c *Case) rule(o *Outcome) CloseRule {
+	if o != nil && o.Close != nil {
+		return *o.Close
+	}
+	return c.Close
 }
 
 // A CloseRule is how a connection has to end.
@@ -226,10 +239,12 @@ func fragments(opcode byte, payload []byte, size int) (frames []*Frame) {
 
 // The outcomes that cases are made of.
 
-func ok(events ...Event) []Outcome { return []Outcome{{OK, events}} }
+func ok(events ...Event) []Outcome { return []Outcome{{Verdict: OK, Events: events}} }
 
 // okOr is ok, with nothing at all as second best.
-func okOr(events ...Event) []Outcome { return []Outcome{{OK, events}, {NonStrict, nil}} }
+func okOr(events ...Event) []Outcome {
+	return []Outcome{{Verdict: OK, Events: events}, {Verdict: NonStrict}}
+}
 
 func textEvent(s string) Event   { return Event{Kind: "message", Data: []byte(s)} }
 func binaryEvent(s string) Event { return Event{Kind: "message", Data: []byte(s), Binary: true} }

@@ -68,7 +68,7 @@ func failFast() []*Case {
 	whole := uint64(len(all))
 	script := func(oneFrame bool, a, b int) *Case {
 		c := &Case{Kill: true, Close: bad1007, Expectation: failsEarly,
-			Outcomes: []Outcome{{OK, []Event{timeout("A")}}, {NonStrict, []Event{timeout("A"), timeout("B")}}}}
+			Outcomes: []Outcome{{Verdict: OK, Events: []Event{timeout("A")}}, {Verdict: NonStrict, Events: []Event{timeout("A"), timeout("B")}}}}
 		parts := []string{all[:a], all[a:b], all[b:]}
 		how := "in three fragments"
 		if oneFrame {

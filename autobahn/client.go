@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -113,6 +114,10 @@ func (cfg *Config) testServer(ctx context.Context, u *url.URL, c *Case) *Result 
 			return nil
 		}
 		r.notOpened("The opening handshake failed: " + err.Error() + ".")
+		if c.MayRefuse && strings.HasPrefix(o.response, "HTTP/1.1 400 ") {
+			r.Behavior, r.Why = OK, "The server refused the handshake."
+			r.BehaviorClose, r.WhyClose = OK, "There was no connection to close."
+		}
 		return r
 	}
 	conn.SetDeadline(time.Time{})

@@ -47,7 +47,7 @@ func (s *session) judge(r *Result) {
 	if s.c.Rounds == nil {
 		r.Behavior, r.Why = judgeEvents(s.c.Outcomes, s.received)
 	}
-	rule := s.c.Close
+	rule := s.c.rule(match(s.c.Outcomes, s.received))
 	if s.unimplemented {
 		r.Behavior, r.Why = Unimplemented, "The peer declined compression."
 		rule = normal
@@ -56,7 +56,7 @@ func (s *session) judge(r *Result) {
 	if s.unimplemented {
 		return
 	}
-	if s.c.Close.Fatal && s.c.Close.ByUs != s.end.closedByUs || s.c.CodeDecides && r.BehaviorClose == WrongCode {
+	if rule.Fatal && rule.ByUs != s.end.closedByUs || s.c.CodeDecides && r.BehaviorClose == WrongCode {
 		r.Behavior, r.Why = Failed, r.WhyClose
 	}
 	if s.c.Informational != "" {

@@ -406,15 +406,13 @@ func (s *session) takeClose(payload []byte) *violation {
 	return nil
 }
 
-// record adds an event, and begins the closing handshake if that is all we waited for.
+// record adds an event, and begins the closing handshake if there is no more to wait for.
 func (s *session) record(e Event) {
 	s.received = append(s.received, e)
-	for _, o := range s.c.Outcomes {
-		if v, _ := judgeEvents([]Outcome{o}, s.received); v == Failed {
-			return
-		}
+	if s.c.KeepOpen {
+		return
 	}
-	if s.c.Close.ByUs && !s.c.KeepOpen {
-		s.sendClose(closePayload(s.c.Close.Codes[0], ""))
+	if o := match(s.c.Outcomes, s.received); o != nil && s.c.rule(o).ByUs {
+		s.sendClose(closePayload(s.c.rule(o).Codes[0], ""))
 	}
 }

@@ -43,7 +43,11 @@ func judgeClose(rule CloseRule, e ending) (Verdict, string) {
 	case rule.ByUs != e.closedByUs && rule.ByUs:
 		return Failed, "The peer closed the connection, which was ours to do."
 	case rule.ByUs != e.closedByUs:
-		return Failed, "The peer did not fail the connection: we had to close it in the end."
+		why := "The peer did not fail the connection: we had to close it in the end."
+		if e.notClean != "" {
+			why += " In the end, " + e.notClean + "."
+		}
+		return Failed, why
 	case rule.Clean && !e.clean:
 		return Unclean, "The connection has to end cleanly here, but: " + e.notClean + "."
 	case e.remoteCode != nil && !slices.Contains(rule.Codes, *e.remoteCode):
@@ -62,19 +66,28 @@ func codes(all []uint16) string {
 	return strings.Join(s, ", ")
 }
 
-// judgeEvents finds the outcome that is what was received.
-func judgeEvents(outcomes []Outcome, received []Event) (Verdict, string) {
-	for _, o := range outcomes {
-		if slices.EqualFunc(o.Events, received, Event.equal) {
-			if o.Verdict == OK {
-				return OK, "What came back is what has to: " + describe(received) + "."
-			}
-			return o.Verdict, "What came back is allowed, but not the strict behavior: " + describe(received) + "."
+// match finds the outcome that is what was received, or nil.
+func match(outcomes []Outcome, received []Event) *Outcome {
+	for i := range outcomes {
+		if slices.EqualFunc(outcomes[i].Events, received, Event.equal) {
+			return &outcomes[i]
 		}
 	}
-	var wanted []string
-	for _, o := range outcomes {
-		wanted = append(wanted, describe(o.Events))
+	return nil
+}
+
+// judgeEvents is the verdict on what was received, and why.
+func judgeEvents(outcomes []Outcome, received []Event) (Verdict, string) {
+	switch o := match(outcomes, received); {
+	case o == nil:
+		var wanted []string
+		for _, o := range outcomes {
+			wanted = append(wanted, describe(o.Events))
+		}
+		return Failed, fmt.Sprintf("Expected: %s. Came back: %s.", strings.Join(wanted, "; or "), describe(received))
+	case o.Verdict == OK:
+		return OK, "What came back is what has to: " + describe(received) + "."
+	default:
+		return o.Verdict, "What came back is allowed, but not the strict behavior: " + describe(received) + "."
 	}
-	return Failed, fmt.Sprintf("Expected: %s. Came back: %s.", strings.Join(wanted, "; or "), describe(received))
 }
