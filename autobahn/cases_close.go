@@ -69,6 +69,11 @@ func closeCodes(group string, codes []uint16) (cases []*Case) {
 			c.Expectation = undefinedCode
 			c.Close = CloseRule{ByUs: true, Codes: []uint16{1000, code, 1002}}
 			c.Informational = undefinedCode
+		case code >= 1012 && code <= 1014:
+			c.Description = fmt.Sprintf("A Close frame with the code %d, which is younger than RFC 6455.", code)
+			c.Expectation = "Clean close with 1000 or the same code, or 1002 of a peer that does not know it."
+			c.Section = "RFC 6455, 7.4.2"
+			c.Close = CloseRule{ByUs: true, Codes: []uint16{1000, code, 1002}}
 		case validCode(code):
 			c.Description = fmt.Sprintf("A Close frame with the code %d.", code)
 			c.Expectation = "Clean close with 1000 or the same code."
