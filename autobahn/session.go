@@ -201,12 +201,15 @@ func (s *session) step() {
 	s.after("case", max(s.c.Limit, s.cfg.Timeout), func() {
 		s.log.note("the time of the case is over")
 		switch {
-		case s.state != open:
-			s.drop("the peer has not ended it")
-		case s.c.Kill:
+		case !s.c.Kill:
+			s.sendClose(nil)
+		case s.state == open:
 			s.sendClose(closePayload(1001, "the peer did not do what the case expects"))
 		default:
-			s.sendClose(nil)
+			if !s.end.clean && s.end.notClean == "" {
+				s.end.notClean = "the peer did not answer our Close frame in time"
+			}
+			s.drop("the peer has not ended it")
 		}
 	})
 }
