@@ -151,6 +151,8 @@ type CloseRule struct {
 	Clean bool
 	// Fatal: if the wrong side closes, the behavior is FAILED too.
 	Fatal bool
+	// NeedsCode: a Close frame without a code says that all is well, and is not strict here.
+	NeedsCode bool
 }
 
 // Rounds are messages that a peer has to send back, each before the next is sent.

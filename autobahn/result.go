@@ -58,6 +58,9 @@ func (s *session) judge(r *Result) {
 	}
 	if rule.Fatal && rule.ByUs != s.end.closedByUs || s.c.CodeDecides && r.BehaviorClose == WrongCode {
 		r.Behavior, r.Why = Failed, r.WhyClose
+		if s.end.emptyClose {
+			r.Behavior = NonStrict
+		}
 	}
 	if s.c.Informational != "" {
 		r.Behavior, r.BehaviorClose = Informational, Informational

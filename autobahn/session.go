@@ -375,6 +375,7 @@ func (s *session) takeClose(payload []byte) *violation {
 	if len(payload) == 1 {
 		return protocolError("a Close frame with a payload of one octet")
 	}
+	s.end.emptyClose = len(payload) == 0
 	if len(payload) >= 2 {
 		code := binary.BigEndian.Uint16(payload)
 		s.end.remoteCode = &code

@@ -30,6 +30,7 @@ type ending struct {
 	notClean    string // why not
 	droppedByUs bool
 	remoteCode  *uint16
+	emptyClose  bool // the peer's Close frame had no payload
 	weServe     bool // we are the server, and the peer is the client
 }
 
@@ -52,6 +53,8 @@ func judgeClose(rule CloseRule, e ending) (Verdict, string) {
 		return Unclean, "The connection has to end cleanly here, but: " + e.notClean + "."
 	case e.remoteCode != nil && !slices.Contains(rule.Codes, *e.remoteCode):
 		return WrongCode, fmt.Sprintf("The close code should have been %s or none, but was %d.", codes(rule.Codes), *e.remoteCode)
+	case rule.NeedsCode && e.emptyClose:
+		return WrongCode, fmt.Sprintf("The close code should have been %s: a Close frame without one says that all is well.", codes(rule.Codes))
 	case !e.weServe && e.droppedByUs:
 		return FailedByClient, "The server should have been the one to end the TCP connection (RFC 6455, 7.1.1)."
 	}
