@@ -220,7 +220,6 @@ func (f *Frame) unfinished() *Frame       { return f.with(func(f *Frame) { f.Fin
 func (f *Frame) continuation() *Frame     { return f.opcode(opContinuation) }
 func (f *Frame) form(l LengthForm) *Frame { return f.with(func(f *Frame) { f.Form = l }) }
 func (f *Frame) length(n uint64) *Frame   { return f.with(func(f *Frame) { f.Length = &n }) }
-func (f *Frame) wrongMask() *Frame        { return f.with(func(f *Frame) { f.WrongMask = true }) }
 
 // fragments cuts a message as the testsuite does: a message longer than size that is a
 // multiple of it ends with an empty frame.
