@@ -2,7 +2,6 @@ package autobahn
 
 import (
 	"bytes"
-	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -38,8 +37,6 @@ type wrongPeer struct {
 	deflater *deflater
 	inflater *inflater
 }
-
-var errPeerDone = errors.New("done")
 
 // run plays the peer's part until the connection ends.
 func (p *wrongPeer) run(conn net.Conn) {

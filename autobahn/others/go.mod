@@ -12,5 +12,8 @@ require (
 require (
 	github.com/dolthub/maphash v0.1.0 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
-	github.com/klauspost/compress v1.17.9 // indirect
+	github.com/hawser-go/hawser v0.0.0
+	github.com/klauspost/compress v1.20.3 // indirect
 )
+
+replace github.com/hawser-go/hawser => ../..

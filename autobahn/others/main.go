@@ -103,6 +103,8 @@ func runCases(l library, base, agent string) error {
 	for n := range count {
 		// How a case ends is for the suite to judge.
 		l.dial(fmt.Sprintf("%s/runCase?case=%d&agent=%s", base, n+1, name), false)
+		// This is answered when the case has been judged.
+		l.dial(fmt.Sprintf("%s/getCaseStatus?case=%d&agent=%s", base, n+1, name), true)
 	}
 	l.dial(base+"/updateReports?agent="+name, false)
 	return nil

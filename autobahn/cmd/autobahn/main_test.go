@@ -73,7 +73,7 @@ func TestServesClients(t *testing.T) {
 	status := make(chan int)
 	go func() {
 		defer in.Close()
-		status <- run(ctx, []string{"-cases", "1.1.1", "-listen", "127.0.0.1:0", "-stay", "-out", dir}, in, &stderr)
+		status <- run(ctx, []string{"-cases", "1.1.1", "-timeout", "300ms", "-listen", "127.0.0.1:0", "-stay", "-out", dir}, in, &stderr)
 	}()
 	lines := bufio.NewScanner(out)
 	lines.Scan()
@@ -86,18 +86,21 @@ func TestServesClients(t *testing.T) {
 		}
 		rest <- all
 	}()
-	request := func(path string) {
+	request := func(path string, leave bool) {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		io.WriteString(conn, "GET "+path+"&agent=me HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-		conn.(*net.TCPConn).CloseWrite()
+		if leave {
+			conn.(*net.TCPConn).CloseWrite()
+		}
 		io.Copy(io.Discard, conn)
 	}
-	request("/runCase?case=1") // and leaves
-	request("/updateReports?")
+	request("/runCase?case=1", true)
+	request("/getCaseStatus?case=1", false) // has an answer when there is a verdict
+	request("/updateReports?", true)
 	if _, err := os.Stat(filepath.Join(dir, "index.json")); err != nil {
 		t.Error(err)
 	}
