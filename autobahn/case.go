@@ -71,6 +71,9 @@ type Step struct {
 	Frame *Frame
 	More  []byte // payload octets that follow a frame whose Length promised them
 
+	// Repeat sends the frame so many times more.
+	Repeat int
+
 	// Close: the frame is our Close frame, and begins the closing handshake.
 	Close bool
 

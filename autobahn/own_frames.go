@@ -198,22 +198,18 @@ func manyFragments() (cases []*Case) {
 		chop     bool
 	}{{1000, "", false}, {1000, "b", false}, {1000, "b", true}, {1000000, "", false}, {300000, "b", false}, {20000, "", true}} {
 		f := text(tt.fragment).continuation().unfinished()
-		var wire []*Frame
-		wire = append(wire, text("a").unfinished())
-		for range tt.n {
-			wire = append(wire, f)
-		}
-		wire = append(wire, text("c").continuation())
+		steps := send(text("a").unfinished(), f, text("c").continuation())
+		steps[1].Repeat = tt.n - 1
+		steps[1].Alone = tt.chop
 		message := "a" + strings.Repeat(tt.fragment, tt.n) + "c"
 		c := &Case{
 			Description: fmt.Sprintf("A text message of %d fragments of %d octets.", tt.n, len(tt.fragment)),
 			Expectation: comesBack,
 			Section:     "RFC 6455, 5.4", Limit: time.Minute, Kill: true,
-			Outcomes: ok(textEvent(message)), Close: normal, Steps: send(wire...),
+			Outcomes: ok(textEvent(message)), Close: normal, Steps: steps,
 		}
 		if tt.chop {
 			c.Description = strings.TrimSuffix(c.Description, ".") + ", each in a write of its own."
-			c.Steps = alone(wire...)
 		}
 		if tt.n > 1000 {
 			c.Section = "RFC 6455, 10.4"

@@ -188,7 +188,9 @@ func (s *session) step() {
 				s.closing()
 			}
 		case step.Frame != nil:
-			s.chop(step, s.frame(step.Frame))
+			for range 1 + step.Repeat {
+				s.chop(step, s.frame(step.Frame))
+			}
 		default:
 			more := bytes.Clone(step.More)
 			if !s.weServe {

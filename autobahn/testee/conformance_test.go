@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the verdicts to ../results/native
 // suite is all cases of the testsuite and our own, with few messages in groups 12 and 13. The
 // limits are generous, for a machine that is busy: a peer that does what it has to does not
 // wait for them.
-var suite = &autobahn.Config{Cases: "*,H.*", Agent: "hawser", Messages: 50, Quiet: 100 * time.Millisecond, Timeout: 30 * time.Second}
+var suite = &autobahn.Config{Cases: "*,H.*", Exclude: tooMany, Agent: "hawser", Messages: messages, Quiet: 100 * time.Millisecond, Timeout: 30 * time.Second}
 
 // checkVerdicts compares a report with the verdicts of our suite and those of the testsuite,
 // which are committed.
@@ -43,6 +43,9 @@ func checkVerdicts(t *testing.T, report *autobahn.Report) {
 		for _, d := range differences {
 			if file != native && strings.Contains(d, "no verdict was expected") {
 				continue // a case that the testsuite does not have, or was not asked for
+			}
+			if tooMany != "" && strings.HasSuffix(d, " did not run") {
+				continue
 			}
 			t.Errorf("%s, against %s", d, file)
 		}
