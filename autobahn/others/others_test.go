@@ -78,6 +78,7 @@ func TestServersAreJudgedAsByTheTestsuite(t *testing.T) {
 			defer s.Close()
 			c := config
 			c.Cases = cases()
+			c.Timeout = 10 * time.Second // many cases at once, perhaps on a busy machine
 			report, err := autobahn.TestServer(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), &c)
 			if err != nil {
 				t.Fatal(err)
