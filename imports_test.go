@@ -70,7 +70,8 @@ var importTable = map[string]rule{
 	"bench/rounds":   {outside: true},
 	"bench/cmd/core": {ours: []string{"bench/rounds", "bench/workload", "frame", "internal/utf8stream", "mask"}, outside: true},
 	// The judge does not know the judged.
-	"autobahn/...": {ours: []string{"autobahn/caseset"}, outside: true},
+	"autobahn/...":          {ours: []string{"autobahn/caseset"}, outside: true},
+	"autobahn/cmd/autobahn": {ours: []string{"autobahn", "autobahn/caseset"}, outside: true},
 }
 
 // rootRequirements are the modules that the root module may require directly. Anything else
@@ -232,7 +233,7 @@ func TestImportTableRefuses(t *testing.T) {
 		{"internal/conntest", modulePath + "/frame"},
 		{"conn", modulePath}, {"conn", "math/rand"}, {"conn", "unsafe"}, {"conn", modulePath + "/internal/conntest"},
 		{".", "math/rand/v2"}, {".", modulePath + "/internal/evloop"},
-		{"autobahn/caseset", modulePath + "/frame"}, {"autobahn/cmd/report", modulePath}, {"autobahn/testee", modulePath + "/conn"},
+		{"autobahn/caseset", modulePath + "/frame"}, {"autobahn/cmd/report", modulePath}, {"autobahn", modulePath}, {"autobahn/cmd/autobahn", modulePath + "/frame"}, {"autobahn/testee", modulePath + "/conn"},
 		{"examples/echo", modulePath + "/conn"},
 		{"util", "fmt"}, {"internal/common", "fmt"},
 	} {

@@ -1,0 +1,8 @@
+//go:build !race
+
+package main
+
+const (
+	tooMany  = ""
+	messages = 50
+)

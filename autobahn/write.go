@@ -1,0 +1,86 @@
+package autobahn
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// A writer writes what it is given, in order, from a goroutine of its own: the suite has to
+// go on reading while it writes, or two sides that both write would wait for each other.
+type writer struct {
+	conn net.Conn
+
+	mu      sync.Mutex
+	wake    *sync.Cond
+	queue   [][]byte // each is one write
+	writing bool
+	ending  bool
+	err     error
+	done    chan struct{}
+}
+
+func newWriter(conn net.Conn) *writer {
+	w := &writer{conn: conn, done: make(chan struct{})}
+	w.wake = sync.NewCond(&w.mu)
+	go w.run()
+	return w
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		for len(w.queue) == 0 {
+			if w.ending {
+				return
+			}
+			w.wake.Wait()
+		}
+		queue := w.queue
+		w.queue, w.writing = nil, true
+		w.mu.Unlock()
+		var err error
+		for _, b := range queue {
+			if _, err = w.conn.Write(b); err != nil {
+				break
+			}
+		}
+		w.mu.Lock()
+		w.writing = false
+		if err != nil {
+			// The reader sees the end of the connection too, and it is the reader's to tell.
+			w.err, w.queue, w.ending = err, nil, true
+			return
+		}
+	}
+}
+
+// write takes each of the slices, which are the writer's from here on, as one write.
+func (w *writer) write(writes ...[]byte) {
+	w.mu.Lock()
+	if w.err == nil {
+		w.queue = append(w.queue, writes...)
+	}
+	w.wake.Signal()
+	w.mu.Unlock()
+}
+
+// idle reports whether everything has been written, so that the slices are free again.
+func (w *writer) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue) == 0 && !w.writing
+}
+
+// finish waits until everything has been written, for at most limit, and closes the connection.
+func (w *writer) finish(limit time.Duration) {
+	w.mu.Lock()
+	w.ending = true
+	w.wake.Signal()
+	w.mu.Unlock()
+	w.conn.SetWriteDeadline(time.Now().Add(limit))
+	<-w.done
+	w.conn.Close()
+}
