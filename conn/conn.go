@@ -68,7 +68,7 @@ type Conn struct {
 // New returns a connection over rwc on which the opening handshake has been done elsewhere. buffered holds bytes that came behind the handshake and have
 // already been read; New does not retain buffered. The Conn closes rwc when it ends.
 //
-// If rwc is a net.Conn its deadlines are used, and set to none first; if it has a method CloseWrite() error, that half-closes it.
+// If rwc is a net.Conn its deadlines are used, and set to none first; the reads of any other stream are done by a goroutine, so that a context and keepalive can end the wait for them. If it has a method CloseWrite() error, that half-closes it.
 // rwc's Read and Write must be usable at the same time, and its Close must end both and not wait itself.
 func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	r := cfg.resolved()

@@ -140,13 +140,10 @@ func (c *Conn) step() bool {
 
 // setReadDeadline sets the transport's read deadline, unless the context of the read has put it into the past.
 func (c *Conn) setReadDeadline(t time.Time) {
-	if c.transport.conn == nil {
-		return
-	}
 	c.watch.mu.Lock()
 	defer c.watch.mu.Unlock()
 	if !c.watch.cancelled.Load() {
-		c.transport.conn.SetReadDeadline(t)
+		c.transport.in.SetReadDeadline(t)
 	}
 }
 
@@ -189,9 +186,9 @@ func (c *Conn) follow(ctx context.Context) error {
 	w.stop = context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.sequence == sequence && c.transport.conn != nil {
+		if w.sequence == sequence {
 			w.cancelled.Store(true)
-			c.transport.conn.SetReadDeadline(time.Unix(1, 0))
+			c.transport.in.SetReadDeadline(time.Unix(1, 0))
 		}
 	})
 	return nil
@@ -210,7 +207,7 @@ func (c *Conn) unfollow() {
 	if w.cancelled.Load() {
 		w.cancelled.Store(false)
 		w.armed = false
-		c.transport.conn.SetReadDeadline(time.Time{})
+		c.transport.in.SetReadDeadline(time.Time{})
 	}
 }
 

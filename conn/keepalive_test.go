@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"testing"
@@ -62,6 +63,31 @@ func TestKeepalive(t *testing.T) {
 		after(t, start, 85*time.Second, "the end")
 		if !errors.Is(got.err, os.ErrDeadlineExceeded) || !errors.Is(got.err, ErrClosed) || !errors.Is(got.err, errPongTimeout) {
 			t.Errorf("the loop ends with %v", got.err)
+		}
+	})
+	bothRoles(t, "5.5.2/on_a_stream_without_deadlines", func(t *testing.T, role Role) {
+		ours, theirs := conntest.Pipe(64 << 10)
+		c := New(struct{ io.ReadWriteCloser }{ours}, role, nil, nil)
+		p := conntest.NewPeer(t, theirs, role == RoleServer)
+		defer p.Close()
+		start := time.Now()
+		p.SendText("x")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for range 2 {
+			if _, err := c.ReadContext(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+		}
+		after(t, start, time.Second, "the read that ended with its context")
+		o := readAll(c)
+		wantPing(t, p, "a silent peer is asked")
+		after(t, start, DefaultPingInterval, "the ping")
+		p.SendText("y")
+		got := <-o
+		after(t, start, 2*DefaultPingInterval+DefaultPongTimeout, "the end")
+		if !errors.Is(got.err, errPongTimeout) || len(got.messages) != 1 {
+			t.Errorf("the loop ends with %v after %q", got.err, got.messages)
 		}
 	})
 	bothRoles(t, "5.5.2/no_ping_while_something_comes", func(t *testing.T, role Role) {

@@ -207,9 +207,8 @@ func (o *opening) linger() {
 		nc := o.nc
 		defer time.AfterFunc(d, func() { closeStream(nc) }).Stop()
 	}
-	t := transport{rwc: o.nc}
 	for err := error(nil); err == nil; {
-		_, err = t.read(*o.buf)
+		_, err = readSome(o.nc, *o.buf)
 	}
 }
 

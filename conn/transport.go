@@ -13,8 +13,12 @@ import (
 // transport is the byte stream under a Conn, with what its dynamic type allows. Reads belong to whose turn it is,
 // writes to the holder of the write lock; close may be called at any time, more than once.
 type transport struct {
-	rwc     io.ReadWriteCloser
-	conn    net.Conn // rwc, nil if it is no net.Conn
+	rwc  io.ReadWriteCloser
+	conn net.Conn    // rwc, nil if it is no net.Conn
+	in   interface { // rwc, or what gives its reads a deadline
+		io.Reader
+		SetReadDeadline(time.Time) error
+	}
 	timeout time.Duration
 	expired func() // called when timeout has passed, where there are no deadlines
 	// socket: conn is exactly a *net.TCPConn or a *net.UnixConn. Wrappers of one are driven through their methods.
@@ -38,8 +42,10 @@ func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
 	case *pipeEnd:
 		t.tryWrite = c.tryWrite
 	}
-	if t.conn != nil {
-		t.conn.SetDeadline(time.Time{})
+	if t.conn != nil && t.conn.SetDeadline(time.Time{}) == nil {
+		t.in = t.conn
+	} else {
+		t.in = newTimedReader(rwc)
 	}
 	return t
 }
@@ -145,9 +151,11 @@ func (t *transport) disarm() {
 const maxEmptyReads = 100
 
 // read reads into p, which is not empty. It returns bytes, or an error, or both.
-func (t *transport) read(p []byte) (n int, err error) {
+func (t *transport) read(p []byte) (n int, err error) { return readSome(t.in, p) }
+
+func readSome(r io.Reader, p []byte) (n int, err error) {
 	for range maxEmptyReads {
-		if n, err = t.rwc.Read(p); n > 0 || err != nil {
+		if n, err = r.Read(p); n > 0 || err != nil {
 			return n, err
 		}
 	}
