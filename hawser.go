@@ -27,6 +27,8 @@ type (
 	Message = conn.Message
 	// MessageType is the type of a message: Text or Binary.
 	MessageType = conn.MessageType
+	// Prepared is one message for many connections.
+	Prepared = conn.Prepared
 	// Role is the side of a connection.
 	Role = conn.Role
 	// State is the state of a connection, as the browser's WebSocket API names it.
@@ -132,6 +134,9 @@ func Dial(ctx context.Context, url string, cfg *Config) (*Conn, error) {
 func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	return conn.New(rwc, role, buffered, cfg)
 }
+
+// Prepare returns a message that is validated and compressed once, for [Conn.WritePrepared]. See [conn.Prepare].
+func Prepare(t MessageType, p []byte) (*Prepared, error) { return conn.Prepare(t, p) }
 
 // Pipe returns two connections that are connected to each other in memory. See [conn.Pipe].
 func Pipe(cfg *Config) (client, server *Conn) { return conn.Pipe(cfg) }

@@ -15,6 +15,7 @@ const Uncompressed MessageType = 0x80
 type compression struct {
 	compressor *deflate.Compressor
 	minSize    int
+	prepared   preparedKey
 }
 
 // compress makes the connection compress and inflate as p says, which extensions is the header field's value for. It is called before the connection is used.
@@ -24,7 +25,11 @@ func (c *Conn) compress(p deflate.Params, extensions string) {
 		out, in = p.ForClient()
 	}
 	cfg := c.cfg.Compression
-	c.compression = &compression{deflate.NewCompressor(out.WindowBits, out.ContextTakeover, cfg.Level), cfg.MinSize()}
+	c.compression = &compression{
+		compressor: deflate.NewCompressor(out.WindowBits, out.ContextTakeover, cfg.Level),
+		minSize:    cfg.MinSize(),
+		prepared:   preparedKey{out.WindowBits, cfg.Level},
+	}
 	c.in.inflation = newInflation(in, c.cfg.MessageLimit)
 	limits := c.cfg.limits()
 	// Random bytes deflate to a little more than themselves.

@@ -4,7 +4,6 @@ import (
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/protocol"
-	"github.com/hawser-go/hawser/internal/utf8stream"
 	"github.com/hawser-go/hawser/mask"
 )
 
@@ -28,14 +27,8 @@ const (
 func (c *Conn) Write(t MessageType, p []byte) error {
 	plain := t&Uncompressed != 0
 	t &^= Uncompressed
-	if t != Text && t != Binary {
-		return ErrInvalidMessageType
-	}
-	if t == Text {
-		var v utf8stream.Validator // several times as fast as utf8.Valid on what is not ASCII
-		if !v.Feed(p) || !v.Complete() {
-			return ErrInvalidUTF8
-		}
+	if err := checkMessage(t, p); err != nil {
+		return err
 	}
 	if err := c.lockWrite(); err != nil {
 		return err
