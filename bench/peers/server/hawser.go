@@ -12,7 +12,7 @@ import (
 var hawserAdapter = adapter{
 	Name:     "hawser",
 	Module:   "github.com/hawser-go/hawser",
-	Settings: "hawser.Server on the raw listener with the default Config; Messages and Write, as in the README. Broadcast: Write to each.",
+	Settings: "hawser.Server on the raw listener with the default Config; Messages and Write, as in the README. Broadcast: Prepare once, WritePrepared to each.",
 	serve: func(ln net.Listener, s *setup) error {
 		var all set[*hawser.Conn]
 		return (&hawser.Server{Handler: func(c *hawser.Conn) {
@@ -28,7 +28,9 @@ var hawserAdapter = adapter{
 				}
 				s.work()
 				if s.handler == "broadcast" {
-					all.each(func(c *hawser.Conn) { c.Write(m.Type, m.Data) })
+					if p, err := hawser.Prepare(m.Type, m.Data); err == nil {
+						all.each(func(c *hawser.Conn) { c.WritePrepared(p) })
+					}
 				} else if c.Write(m.Type, m.Data) != nil {
 					return
 				}
