@@ -44,7 +44,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 		return err
 	case nil:
 		c.discardMessages()
-		c.turn.pass(nobody)
+		c.passTurn()
 	}
 	<-c.done
 	return c.result()
@@ -180,6 +180,8 @@ func (c *Conn) release() error {
 	}
 	err := c.transport.close()
 	close(c.done)
+	c.discardInput()
+	c.closeCompressor()
 	return err
 }
 

@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"sync/atomic"
+
 	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -15,6 +17,7 @@ const Uncompressed MessageType = 0x80
 type compression struct {
 	compressor *deflate.Compressor
 	minSize    int
+	closed     atomic.Bool // the compressor is
 }
 
 // compress makes the connection compress and inflate as p says, which extensions is the header field's value for. It is called before the connection is used.
@@ -24,7 +27,10 @@ func (c *Conn) compress(p deflate.Params, extensions string) {
 		out, in = p.ForClient()
 	}
 	cfg := c.cfg.Compression
-	c.compression = &compression{deflate.NewCompressor(out.WindowBits, out.ContextTakeover, cfg.Level), cfg.MinSize()}
+	c.compression = &compression{
+		compressor: deflate.NewCompressor(out.WindowBits, out.ContextTakeover, cfg.Level),
+		minSize:    cfg.MinSize(),
+	}
 	c.in.inflation = newInflation(in, c.cfg.MessageLimit)
 	limits := c.cfg.limits()
 	// Random bytes deflate to a little more than themselves.
@@ -45,4 +51,21 @@ func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
 		return nil, nil
 	}
 	return buf, b
+}
+
+// closeCompressor gives back what the compressor of a connection that is over holds. If somebody has the write lock, they do it when they pass it on.
+func (c *Conn) closeCompressor() {
+	z := c.compression
+	if z == nil || z.closed.Load() {
+		return
+	}
+	select {
+	case c.writeLock <- struct{}{}:
+	default:
+		return
+	}
+	z.compressor.Close()
+	z.closed.Store(true)
+	<-c.writeLock
+	c.flushControl() // whoever queued a frame meanwhile found the lock taken
 }

@@ -66,13 +66,9 @@ func (in *input) inflate(src []byte, last bool) error {
 	}
 }
 
-// growInflated makes room for more of an inflated message: the buffer doubles up to the limit, and so holds at most twice what has been inflated.
+// growInflated makes room for more of an inflated message: the buffer, which is full, doubles up to the limit, and so holds at most twice what has been inflated.
 func (in *input) growInflated() {
-	size := 2 * len(*in.msg)
-	if limit := in.inflation.limit; int64(size) > limit && limit > int64(len(*in.msg)) {
-		size = int(limit)
-	}
-	in.grow(size)
+	in.regrow(int(min(2*int64(len(*in.msg)), in.inflation.limit))) // in 64 bits, for int may have 32
 }
 
 // inflateError returns the error with which a message that cannot be inflated fails the connection.
