@@ -51,7 +51,10 @@ func (p *pair) fragment(i int, op frame.Opcode, fin, compressed bool, payload []
 	sent := payload
 	if p.rsv1[i] {
 		payload = bytes.ReplaceAll(payload, []byte{0xff}, nil) // whose complement is corrupt
-		sent, _ = inflate(payload)                             // its own inverse
+		sent = slices.Clone(payload)
+		for k := range sent {
+			sent[k] = ^sent[k]
+		}
 	}
 	p.send(i, h, sent)
 	p.part[i] = append(p.part[i], payload...)
