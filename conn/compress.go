@@ -33,11 +33,13 @@ func (c *Conn) compress(p deflate.Params, extensions string) {
 	}
 	c.in.inflation = newInflation(in, c.cfg.MessageLimit)
 	limits := c.cfg.limits()
-	// Random bytes deflate to a little more than themselves.
-	limits.Compressed = limits.Message + limits.Message/64 + 1<<10
+	limits.Compressed = compressedLimit(limits.Message)
 	c.in.recv = protocol.NewReceiver(protocol.Role(c.role), limits) // nothing has gone through it yet
 	c.extensions = extensions
 }
+
+// compressedLimit returns how many bytes a compressed message may have as it comes that may have limit when it is inflated: random bytes deflate to a little more than themselves.
+func compressedLimit(limit uint64) uint64 { return limit + limit/64 + 1<<10 }
 
 // deflated returns what p is compressed to, in a buffer that the caller gives back, or nil if p is sent as it is. The caller has the write lock.
 func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
