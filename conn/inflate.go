@@ -74,11 +74,8 @@ func (in *input) growInflated() {
 
 // inflateError returns the error with which a message that cannot be inflated fails the connection.
 func inflateError(err error) error {
-	if _, ok := errors.AsType[*deflate.LimitError](err); ok {
-		return protocol.ErrMessageTooBig
-	}
 	if e, ok := errors.AsType[*deflate.CorruptError](err); ok {
 		return &frame.ProtocolError{Code: frame.StatusInvalidFramePayloadData, Section: e.Section, Detail: "compressed message: " + e.Detail}
 	}
-	return err
+	return protocol.ErrMessageTooBig // the other error there is, a *deflate.LimitError
 }
