@@ -290,6 +290,10 @@ func TestCompressorIsClosed(t *testing.T) {
 			}
 			end(c, p)
 			<-c.done
+			synctest.Wait()
+			if !c.compression.closed.Load() {
+				t.Error("the compressor is not closed")
+			}
 			if err := c.Write(Binary, m); !errors.Is(err, ErrClosed) {
 				t.Errorf("a write behind the end returns %v", err)
 			}
@@ -299,6 +303,25 @@ func TestCompressorIsClosed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCompressorIsClosedByWhoHasTheLock: the connection ends while a control frame is written.
+func TestCompressorIsClosedByWhoHasTheLock(t *testing.T) {
+	inBubble(t, "5.5/control_frame", func(t *testing.T) {
+		a, b := Pipe(&Config{Compression: &deflate.Config{}})
+		defer b.CloseNow()
+		try := a.transport.tryWrite
+		a.transport.tryWrite = func(p []byte) (int, error) {
+			defer a.CloseNow()
+			return try(p)
+		}
+		a.handle(pingEvent("ping"))
+		a.flushControl()
+		synctest.Wait()
+		if !a.compression.closed.Load() {
+			t.Error("the compressor is not closed")
+		}
+	})
 }
 
 // TestCompressedFaults is TestFaults with compression: operation 0, 1, 2, ... of the transport fails in each way.

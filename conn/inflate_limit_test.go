@@ -18,7 +18,7 @@ import (
 
 // TestInflateLimit: the limit on messages is for what they inflate to, to the byte; what comes has its own, which the header decides.
 func TestInflateLimit(t *testing.T) {
-	const limit = 1000
+	const limit, wireLimit = 1004, 1004 + 15 + 1024
 	// A compressed message of n bytes that inflates to one: empty blocks with no compression take five.
 	padded := func(n int) []byte {
 		b := newPacker(9, false).pack([]byte("x")) // 3 bytes that end within an octet
@@ -27,9 +27,11 @@ func TestInflateLimit(t *testing.T) {
 		for len(b)+1 < n {
 			b = append(b, block...)
 		}
-		return append(b, 0)
+		if b = append(b, 0); len(b) != n {
+			panic(len(b))
+		}
+		return b
 	}
-	wire := padded(int(compressedLimit(limit)) - 10)
 	for _, tt := range []struct {
 		name    string
 		payload []byte
@@ -40,8 +42,8 @@ func TestInflateLimit(t *testing.T) {
 		{"7.4.1/much_more", newPacker(9, false).pack(make([]byte, 100*limit)), true},
 		{"7.4.1/as_large_as_the_limit_and_incompressible", newPacker(0, false).pack(noise(limit)), false},
 		{"7.4.1/one_byte_more_and_incompressible", newPacker(0, false).pack(noise(limit + 1)), true},
-		{"7.4.1/longer_as_it_comes_than_the_limit", wire, false},
-		{"7.4.1/too_long_as_it_comes", padded(int(compressedLimit(limit)) + 10), true},
+		{"7.4.1/longer_as_it_comes_than_the_limit", padded(wireLimit), false},
+		{"7.4.1/too_long_as_it_comes", padded(wireLimit + 5), true},
 	} {
 		for _, size := range []int{len(tt.payload), 100} {
 			bothRoles(t, fmt.Sprintf("%s/fragments_of_%d", tt.name, size), func(t *testing.T, role Role) {
@@ -79,6 +81,33 @@ func TestInflateLimits(t *testing.T) {
 				}
 			}
 			allPutBack(t)
+		})
+	}
+}
+
+// TestInflateBuffers: a message is inflated into a buffer of at most four times its size, or the smallest, and never of more than the limit.
+func TestInflateBuffers(t *testing.T) {
+	for _, tt := range []struct{ limit, size, most int }{
+		{1 << 20, 0, 4096},
+		{1 << 20, 4096, 4096},
+		{1 << 20, 4097, 16 << 10},
+		{1 << 20, 60000, 64 << 10},
+		{1 << 20, 1 << 20, 1 << 20},
+		{3 << 20, 3 << 20, 3 << 20},
+	} {
+		t.Run(fmt.Sprintf("7.4.1/%d_of_%d", tt.size, tt.limit), func(t *testing.T) {
+			f := newInflatingFeeder(int64(tt.limit), 15, false)
+			defer f.in.discard()
+			b := masked(compressedFrame(conntest.Binary, newPacker(9, false).pack(pattern(tt.size)))).Append(nil)
+			for len(b) > 0 {
+				n := copy(f.in.space(), b)
+				f.in.advance(n)
+				b = b[n:]
+				_, data, err := f.in.next()
+				if err != nil || len(b) == 0 && (len(data) != tt.size || len(*f.in.lent) > tt.most) {
+					t.Errorf("%d bytes in a buffer of %d, %v", len(data), len(*f.in.lent), err)
+				}
+			}
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -210,6 +211,7 @@ func TestInflateRefuses(t *testing.T) {
 		{"8.1/invalid_text_in_fragments", takeover, pieces(conntest.Text, z.pack([]byte("κόσμε\xed\xa0\x80κόσμε")), 1), 1007, 0},
 		{"8.1/cut_text_in_fragments", takeover, pieces(conntest.Text, z.pack([]byte("κόσμε\xf0\x9f\x98")), 1), 1007, 0},
 		{"8.1/text_in_fragments", takeover, pieces(conntest.Text, z.pack([]byte("κόσμε 😀")), 1), 0, 1},
+		{"8.1/text_whose_code_points_lie_across_the_ends_of_buffers", takeover, []conntest.Frame{compressedFrame(conntest.Text, z.pack([]byte("x"+strings.Repeat("κόσμε", 10000))))}, 0, 1},
 		{"8.1/binary", takeover, []conntest.Frame{compressedFrame(conntest.Binary, z.pack([]byte("a\xc0b")))}, 0, 1},
 		// F5
 		{"6.1/rsv1_on_a_continuation", takeover, []conntest.Frame{
@@ -289,6 +291,9 @@ func TestInflateTruncated(t *testing.T) {
 					e, ok := errors.AsType[*frame.ProtocolError](f.err)
 					if !ok || e.Code != frame.StatusInvalidFramePayloadData || len(f.trace) != 1 {
 						t.Fatalf("%d of %d bytes: %q", n, len(message), f.trace)
+					}
+					if _, _, again := f.in.next(); again != f.err {
+						t.Fatalf("%d of %d bytes: the next call returns %v", n, len(message), again)
 					}
 					f.in.discard()
 				}
