@@ -8,8 +8,6 @@ import (
 	"github.com/hawser-go/hawser/internal/conntest"
 )
 
-// Compressed echo has its place here, as BenchmarkEchoDeflate, once permessage-deflate (RFC 7692) can be negotiated.
-
 // benchmarkEcho measures round trips by type and size: the client sends a message, and waits until it is back. Bytes are those of the payload, one way.
 func benchmarkEcho(b *testing.B, connect func(b *testing.B) *hawser.Conn) {
 	for _, t := range []hawser.MessageType{hawser.Text, hawser.Binary} {
@@ -58,6 +56,61 @@ func BenchmarkEchoPipe(b *testing.B) {
 		closeAtEnd(b, client)
 		return client
 	})
+}
+
+// deflateModes are the modes of permessage-deflate that are measured: both sides take their context over, or neither does.
+var deflateModes = []struct {
+	name   string
+	config hawser.Compression
+}{
+	{"context", hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}},
+	{"nocontext", hawser.Compression{}},
+}
+
+// dialDeflate opens a connection that compresses to a server that echoes.
+func dialDeflate(tb testing.TB, c hawser.Compression) *hawser.Conn {
+	tb.Helper()
+	cfg := &hawser.Config{Compression: &c}
+	s := startServerWith(tb, false, cfg, echo)
+	s.config.Compression = cfg.Compression
+	conn := s.dial(tb)
+	if conn.Extensions() == "" {
+		tb.Fatal("The connection does not compress.")
+	}
+	return conn
+}
+
+// jsonMessages returns messages of 1 KiB that are alike, and not the same: with context takeover one would cost next to nothing.
+func jsonMessages() (messages [64][]byte) {
+	for i := range messages {
+		messages[i] = workload.JSON(i, 1<<10)
+	}
+	return messages
+}
+
+// BenchmarkEchoDeflate is BenchmarkEchoTCP with JSON that is compressed (RFC 7692) and inflated on both ways.
+func BenchmarkEchoDeflate(b *testing.B) {
+	for _, mode := range deflateModes {
+		b.Run(mode.name+"/1KiB", func(b *testing.B) {
+			conntest.CheckLeaks(b)
+			c := dialDeflate(b, mode.config)
+			messages := jsonMessages()
+			buf := make([]byte, 0, 1<<10)
+			b.SetBytes(1 << 10)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				p := messages[i%len(messages)]
+				i++
+				if err := c.Write(hawser.Text, p); err != nil {
+					b.Fatal(err)
+				}
+				if m, err := c.ReadAppend(buf); err != nil || len(m.Data) != len(p) {
+					b.Fatalf("%d bytes, error %v", len(m.Data), err)
+				}
+			}
+		})
+	}
 }
 
 // pipelineDepth is how many messages are on their way in the benchmarks and guards with "pipelined" in their name.

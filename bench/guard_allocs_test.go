@@ -21,7 +21,7 @@ var allocGuard = guardGroup{
 	name: "allocs",
 	about: `Allocations per operation, in whole numbers: the mean of many, rounded down, as testing.AllocsPerRun does it.
 echo: a turn of a Messages loop that writes the message back. close: New, Close and the whole closing handshake. tcp: over a loopback
-socket, whose other side allocates nothing; the rest is over a transport in memory.`,
+socket, whose other side allocates nothing; deflate: with permessage-deflate, and our client on the other side; the rest is over a transport in memory.`,
 	slack: exact,
 }
 
@@ -129,6 +129,17 @@ func guardAllocs(t *testing.T) {
 		p := startEcho(t)
 		request, response := messageFrame(true, size), len(messageFrame(false, size))
 		measure("tcp/echo/"+workload.Size(size), func() { must(p.exchange(request, response)) })
+	}
+	for _, mode := range deflateModes {
+		c := dialDeflate(t, mode.config)
+		messages, next := jsonMessages(), 0
+		buf := make([]byte, 0, 1<<10)
+		measure("tcp/deflate/"+mode.name+"/1KiB", func() {
+			must(c.Write(hawser.Text, messages[next%len(messages)]))
+			next++
+			_, err := c.ReadAppend(buf)
+			must(err)
+		})
 	}
 	p := startEcho(t)
 	ping := workload.AppendFrame(nil, frame.OpcodePing, true, []byte("ping"))

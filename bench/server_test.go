@@ -27,6 +27,12 @@ type server struct {
 // startServer runs f for each connection. Whatever the benchmark's outcome, the server and its handlers have ended when the cleanups are done.
 func startServer(tb testing.TB, secure bool, f func(*hawser.Conn)) *server {
 	tb.Helper()
+	return startServerWith(tb, secure, nil, f)
+}
+
+// startServerWith is startServer with a configuration for Handler.
+func startServerWith(tb testing.TB, secure bool, cfg *hawser.Config, f func(*hawser.Conn)) *server {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
@@ -37,7 +43,7 @@ func startServer(tb testing.TB, secure bool, f func(*hawser.Conn)) *server {
 		handlers.Add(1)
 		defer handlers.Done()
 		f(c)
-	}, nil)}
+	}, cfg)}
 	if secure {
 		certificate, roots := newCertificate(tb)
 		s.url = "wss://" + s.address

@@ -45,7 +45,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	case nil:
 		c.follow(nil)
 		c.discardMessages()
-		c.turn.pass(nobody)
+		c.passTurn()
 	}
 	<-c.done
 	return c.result()
@@ -181,6 +181,8 @@ func (c *Conn) release() error {
 	}
 	err := c.transport.close()
 	close(c.done)
+	c.discardInput()
+	c.closeCompressor()
 	return err
 }
 

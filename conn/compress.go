@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"sync/atomic"
+
 	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -16,6 +18,7 @@ type compression struct {
 	compressor *deflate.Compressor
 	minSize    int
 	prepared   preparedKey
+	closed     atomic.Bool // the compressor is
 }
 
 // compress makes the connection compress and inflate as p says, which extensions is the header field's value for. It is called before the connection is used.
@@ -32,8 +35,7 @@ func (c *Conn) compress(p deflate.Params, extensions string) {
 	}
 	c.in.inflation = newInflation(in, c.cfg.MessageLimit)
 	limits := c.cfg.limits()
-	// Random bytes deflate to a little more than themselves.
-	limits.Compressed = limits.Message + limits.Message/64 + 1<<10
+	limits.Compressed = compressedLimit(limits.Message)
 	c.in.recv = protocol.NewReceiver(protocol.Role(c.role), limits) // nothing has gone through it yet
 	c.extensions = extensions
 }
@@ -44,6 +46,9 @@ func (z *compression) shed() {
 		z.compressor.Shed()
 	}
 }
+
+// compressedLimit returns how many bytes a compressed message may have as it comes that may have limit when it is inflated: random bytes deflate to a little more than themselves.
+func compressedLimit(limit uint64) uint64 { return limit + limit/64 + 1<<10 }
 
 // deflated returns what p is compressed to, in a buffer that the caller gives back, or nil if p is sent as it is. The caller has the write lock.
 func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
@@ -57,4 +62,21 @@ func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
 		return nil, nil
 	}
 	return buf, b
+}
+
+// closeCompressor gives back what the compressor of a connection that is over holds. If somebody has the write lock, they do it when they pass it on.
+func (c *Conn) closeCompressor() {
+	z := c.compression
+	if z == nil || z.closed.Load() {
+		return
+	}
+	select {
+	case c.writeLock <- struct{}{}:
+	default:
+		return
+	}
+	z.compressor.Close()
+	z.closed.Store(true)
+	<-c.writeLock
+	c.flushControl() // whoever queued a frame meanwhile found the lock taken
 }

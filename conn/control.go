@@ -45,14 +45,14 @@ func (c *Conn) flushControl() {
 		if c.writeErr != nil {
 			// Nothing leaves any more. Take what is due, so that nobody waits for it.
 			c.appendControl(c.control[:0])
-			<-c.writeLock
+			c.passWriteLock()
 			return
 		}
 		b := c.appendControl(c.control[:0])
 		if c.transport.tryWrite != nil {
 			n, err := c.transport.tryWrite(b)
 			if err == nil && n == len(b) {
-				<-c.writeLock
+				c.passWriteLock()
 				continue
 			}
 			b = b[n:] // an error is met again below

@@ -18,21 +18,31 @@ import (
 func TestFaults(t *testing.T) {
 	for _, role := range []Role{RoleServer, RoleClient} {
 		t.Run([...]string{"server", "client"}[role], func(t *testing.T) {
-			conntest.FailEach(t, conntest.Kinds(), func(t *testing.T, wrap func(net.Conn) net.Conn) {
-				synctest.Test(t, func(t *testing.T) { faultyConversation(t, role, wrap) })
-			})
+			conntest.FailEach(t, conntest.Kinds(), faultyIn(role, nil))
 		})
 	}
 }
 
-func faultyConversation(t *testing.T, role Role, wrap func(net.Conn) net.Conn) {
+// faultyIn returns a body for FailEach. If cfg has Compression, it has been negotiated.
+func faultyIn(role Role, cfg *Config) func(t *testing.T, wrap func(net.Conn) net.Conn) {
+	return func(t *testing.T, wrap func(net.Conn) net.Conn) {
+		synctest.Test(t, func(t *testing.T) { faultyConversation(t, role, cfg, wrap) })
+	}
+}
+
+func faultyConversation(t *testing.T, role Role, cfg *Config, wrap func(net.Conn) net.Conn) {
 	ours, theirs := conntest.Pipe(64 << 10)
 	other := RoleClient
 	if role == RoleClient {
 		other = RoleServer
 	}
 	tap := conntest.Tap(t, wrap(ours), conntest.Role(role))
-	c, p := New(tap, role, nil, nil), New(theirs, other, nil, nil)
+	c, p := New(tap, role, nil, cfg), New(theirs, other, nil, cfg)
+	if cfg != nil {
+		tap.Inspect(func(w *conntest.Wire) { w.PermessageDeflate(true) })
+		c.compress(takeover, "")
+		p.compress(takeover, "")
+	}
 	start := time.Now()
 	// A read that stalls is noticed by keepalive, or, in the middle of a message, because that comes too slowly. A timeout on one side may be followed by one on the other.
 	const patience = 2 * (DefaultPingInterval + DefaultPongTimeout)

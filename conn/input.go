@@ -146,7 +146,12 @@ func (in *input) grow(n int) {
 		in.msg = bufpool.Get(max(n, firstMessageBuffer))
 		return
 	}
-	b := bufpool.Get(max(n, 2*len(*in.msg)))
+	in.regrow(max(n, 2*len(*in.msg)))
+}
+
+// regrow moves the message that is gathered to a buffer of n bytes.
+func (in *input) regrow(n int) {
+	b := bufpool.Get(n)
 	copy(*b, (*in.msg)[:in.msgLen])
 	bufpool.Put(in.msg)
 	in.msg = b

@@ -89,7 +89,7 @@ func (l *loop) end() {
 	c.looping = false
 	cut := c.cut
 	c.mu.Unlock()
-	c.turn.pass(nobody)
+	c.passTurn()
 	if cut {
 		c.release()
 	}

@@ -63,7 +63,7 @@ func (c *Conn) WritePrepared(m *Prepared) error {
 		return c.closeError()
 	}
 	h := frame.Header{Fin: true, Opcode: frame.Opcode(m.typ)}
-	if z := c.compression; z != nil && !m.plain && len(m.data) >= z.minSize {
+	if z := c.compression; z != nil && !m.plain && len(m.data) >= z.minSize && !c.over.Load() {
 		if b := m.deflated(z.prepared); b != nil {
 			z.compressor.Note(m.data) // the peer's window has it, too
 			h.RSV1 = true

@@ -61,6 +61,22 @@ func (c *Conn) takeTurn(ctx context.Context, h turnHolder) error {
 	return nil
 }
 
+// passTurn ends the caller's turn. Whoever ended the connection may have found it taken.
+func (c *Conn) passTurn() {
+	c.turn.pass(nobody)
+	if c.over.Load() {
+		c.discardInput()
+	}
+}
+
+// discardInput gives back what reading holds on a connection that is over. If it is somebody's turn, they do it when they pass it on.
+func (c *Conn) discardInput() {
+	if c.turn.tryTake() {
+		c.in.discard()
+		c.turn.pass(nobody)
+	}
+}
+
 // Read returns the next message. The caller owns the result.
 //
 // Once the connection has ended, Read returns a [*CloseError], which matches io.EOF if the end was clean.
@@ -89,7 +105,7 @@ func (c *Conn) read(ctx context.Context, take func(Message) Message) (Message, e
 	if err := c.takeTurn(ctx, aRead); err != nil {
 		return Message{}, err
 	}
-	defer c.turn.pass(nobody)
+	defer c.passTurn()
 	m, err := c.next()
 	if err != nil {
 		return Message{}, err

@@ -49,6 +49,17 @@ func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 	}
 }
 
+// tryTake takes the turn for a read if it is nobody's.
+func (t *turn) tryTake() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.holder != nobody {
+		return false
+	}
+	t.holder = aRead
+	return true
+}
+
 // pass makes h the holder: nobody, or a loop that is being left becomes a read.
 func (t *turn) pass(h turnHolder) {
 	t.mu.Lock()

@@ -37,7 +37,7 @@ func (c *Conn) Write(t MessageType, p []byte) error {
 	if c.writeErr != nil {
 		return c.closeError()
 	}
-	if z := c.compression; z != nil && !plain {
+	if z := c.compression; z != nil && !plain && !c.over.Load() { // or the compressor would hold something for good
 		if buf, b := z.deflated(p); buf != nil {
 			defer bufpool.Put(buf)
 			return c.writeFrame(frame.Header{Fin: true, RSV1: true, Opcode: frame.Opcode(t)}, b)
@@ -158,8 +158,16 @@ func (c *Conn) lockWrite() error {
 
 // unlockWrite gives the write lock back, and sends control frames that became due meanwhile: whoever queued them found the lock taken.
 func (c *Conn) unlockWrite() {
-	<-c.writeLock
+	c.passWriteLock()
 	c.flushControl()
+}
+
+// passWriteLock gives the write lock back. Whoever ended the connection may have found it taken.
+func (c *Conn) passWriteLock() {
+	<-c.writeLock
+	if c.over.Load() {
+		c.closeCompressor()
+	}
 }
 
 // writeFailed remembers that nothing can be written any more, and returns what the caller of a write gets. A write that made no progress ends the connection. After any other error,

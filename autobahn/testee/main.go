@@ -1,5 +1,6 @@
 // Command testee is what the Autobahn testsuite judges: an echo server and an echo client of
-// the engine, configured with nothing but a message limit that lets group 9 through.
+// the engine, configured with nothing but a message limit that lets group 9 through, and
+// compression as the testsuite wants it for groups 12 and 13.
 //
 //	testee server [-addr 127.0.0.1:9001]
 //	testee client [-url ws://127.0.0.1:9002] [-agent hawser]
@@ -21,7 +22,17 @@ import (
 
 // config is the whole configuration of both testees. The largest message of the testsuite
 // is 16 MiB (9.1.6, 9.2.6).
-var config = &hawser.Config{MessageLimit: 16 << 20}
+//
+// Compression wants as much as RFC 7692 allows, so that what each case of group 13 asks for
+// decides; and every message that shrinks is compressed, the smallest too.
+var config = &hawser.Config{
+	MessageLimit: 16 << 20,
+	Compression: &hawser.Compression{
+		Threshold:             -1,
+		ServerContextTakeover: true,
+		ClientContextTakeover: true,
+	},
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

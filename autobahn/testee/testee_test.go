@@ -36,6 +36,9 @@ func TestServerEchoesUntilStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if c.Extensions() != "permessage-deflate" {
+		t.Errorf("the testees agree on the extensions %q: groups 12 and 13 would not be run", c.Extensions())
+	}
 	text(t, c, "Hello")
 	if m, err := c.Read(); err != nil || m.Type != hawser.Text || string(m.Data) != "Hello" {
 		t.Errorf("the echo: %v %q, %v", m.Type, m.Data, err)

@@ -59,6 +59,23 @@ func (l Language) Text(n int) []byte {
 	return b
 }
 
+// JSON returns n bytes of a JSON text, the i-th of a stream of such messages: the same names each time, and other values. A part of one is as good as a whole for what is measured.
+// The caller owns the result.
+func JSON(i, n int) []byte {
+	symbols := [...]string{"AAPL", "MSFT", "GOOG", "AMZN", "NVDA", "HWSR"}
+	seed := uint32(i)*2654435761 + 1
+	next := func(m uint32) uint32 {
+		seed = seed*1664525 + 1013904223
+		return (seed >> 8) % m
+	}
+	b := []byte(`{"type":"quotes","data":[`)
+	for len(b) < n {
+		b = fmt.Appendf(b, `{"symbol":"%s","bid":%d.%02d,"ask":%d.%02d,"size":%d,"time":"2026-11-22T12:%02d:%02d.%03dZ"},`,
+			symbols[next(6)], next(900), next(100), next(900), next(100), next(5000), next(60), next(60), next(1000))
+	}
+	return b[:n]
+}
+
 // A NamedHeader is a frame header that is measured.
 type NamedHeader struct {
 	Name   string

@@ -77,6 +77,15 @@ func TestReceiveStopsAtWhatIsRefused(t *testing.T) {
 	}
 }
 
+func TestJSON(t *testing.T) {
+	for _, n := range []int{1, 100, 1024} {
+		first, second := JSON(1, n), JSON(2, n)
+		if len(first) != n || !bytes.Equal(first, JSON(1, n)) || n > 100 && bytes.Equal(first, second) || n > 25 && !bytes.Equal(first[:25], second[:25]) {
+			t.Errorf("%d bytes: %q and %q", n, first, second)
+		}
+	}
+}
+
 func TestHeadersAreLegal(t *testing.T) {
 	for _, h := range Headers {
 		t.Run(h.Name, func(t *testing.T) {

@@ -1,6 +1,6 @@
 // Command echo is a WebSocket server that sends every message back, with a page to try it.
 //
-//	go run ./examples/echo
+//	go run ./examples/echo [-addr 127.0.0.1:8080] [-compress off|takeover|no-takeover]
 //
 // The page is at the address that it prints, the WebSocket at /ws.
 package main
@@ -30,24 +30,43 @@ var files embed.FS
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen; port 0 means any free port")
+	mode := flag.String("compress", "off", "permessage-deflate (RFC 7692): off, takeover or no-takeover of the context")
 	flag.Parse()
+	compression, err := compressionOf(*mode)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "echo:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
+	if err := run(ctx, *addr, compression, os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)
 		os.Exit(1)
 	}
 }
 
+// compressionOf returns what the flag -compress stands for.
+func compressionOf(mode string) (*hawser.Compression, error) {
+	switch mode {
+	case "off":
+		return nil, nil
+	case "takeover":
+		return &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}, nil
+	case "no-takeover":
+		return &hawser.Compression{}, nil
+	}
+	return nil, fmt.Errorf("-compress is %q, and has to be off, takeover or no-takeover", mode)
+}
+
 // run serves until ctx is done, and then ends every connection with 1001 (Going Away).
-func run(ctx context.Context, addr string, stdout io.Writer, log *slog.Logger) error {
+func run(ctx context.Context, addr string, compression *hawser.Compression, stdout io.Writer, log *slog.Logger) error {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with -addr", err)
 	}
 	fmt.Fprintf(stdout, "http://%s/\n", ln.Addr())
 
-	s := &server{ctx: ctx, log: log}
+	s := &server{ctx: ctx, compression: compression, log: log}
 	hs := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan struct{})
 	context.AfterFunc(ctx, func() {
@@ -67,9 +86,10 @@ func run(ctx context.Context, addr string, stdout io.Writer, log *slog.Logger) e
 }
 
 type server struct {
-	ctx  context.Context // ends when the server stops
-	log  *slog.Logger
-	open sync.RWMutex // each connection holds it for reading
+	ctx         context.Context // ends when the server stops
+	compression *hawser.Compression
+	log         *slog.Logger
+	open        sync.RWMutex // each connection holds it for reading
 }
 
 // handler returns the page at / and the WebSocket at /ws.
@@ -80,7 +100,7 @@ func (s *server) handler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", secure(http.FileServerFS(page)))
-	mux.Handle("/ws", hawser.Handler(s.serve, &hawser.Config{MessageLimit: 16 << 20, Logger: s.log}))
+	mux.Handle("/ws", hawser.Handler(s.serve, &hawser.Config{MessageLimit: 16 << 20, Compression: s.compression, Logger: s.log}))
 	return mux
 }
 
@@ -90,7 +110,7 @@ func (s *server) serve(c *hawser.Conn) {
 	defer s.open.RUnlock()
 	defer context.AfterFunc(s.ctx, func() { c.Close(hawser.StatusGoingAway, "the server is stopping") })()
 
-	s.log.Info("connected", "remote", c.RemoteAddr())
+	s.log.Info("connected", "remote", c.RemoteAddr(), "extensions", c.Extensions())
 	echo(c)
 	c.Close(hawser.StatusNormalClosure, "") // does nothing if the peer has closed
 	s.log.Info("disconnected", "remote", c.RemoteAddr(), "how", c.CloseInfo())

@@ -47,12 +47,17 @@ func (r *running) ws() string { return "ws" + strings.TrimPrefix(r.url, "http") 
 // start runs the whole program but for main, on a free port.
 func start(t *testing.T) *running {
 	t.Helper()
+	return startCompressing(t, nil)
+}
+
+func startCompressing(t *testing.T, compression *hawser.Compression) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stdout, w := io.Pipe()
 	r := &running{log: new(syncBuffer)}
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, "127.0.0.1:0", w, slog.New(slog.NewTextHandler(r.log, nil)))
+		err := run(ctx, "127.0.0.1:0", compression, w, slog.New(slog.NewTextHandler(r.log, nil)))
 		w.CloseWithError(io.ErrUnexpectedEOF)
 		done <- err
 	}()
@@ -88,6 +93,36 @@ func dial(t *testing.T, url string, cfg *hawser.Config) *hawser.Conn {
 		c.CloseNow()
 	})
 	return c
+}
+
+func TestCompression(t *testing.T) {
+	for mode, want := range map[string]string{
+		"off":         "",
+		"takeover":    "permessage-deflate",
+		"no-takeover": "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+	} {
+		t.Run(mode, func(t *testing.T) {
+			compression, err := compressionOf(mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			both := &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}
+			c := dial(t, startCompressing(t, compression).ws(), &hawser.Config{Compression: both})
+			if !strings.HasPrefix(c.Extensions(), want) || (c.Extensions() == "") != (want == "") {
+				t.Errorf("agreed on %q, want %q", c.Extensions(), want)
+			}
+			message := strings.Repeat("Hello ", 1000)
+			if err := c.Write(hawser.Text, []byte(message)); err != nil {
+				t.Fatal(err)
+			}
+			if m, err := c.Read(); err != nil || string(m.Data) != message {
+				t.Errorf("%d bytes came back, %v", len(m.Data), err)
+			}
+		})
+	}
+	if _, err := compressionOf("on"); err == nil {
+		t.Error("-compress on is accepted")
+	}
 }
 
 func TestPage(t *testing.T) {
@@ -249,7 +284,7 @@ func TestAddressInUse(t *testing.T) {
 	defer ln.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err = run(ctx, ln.Addr().String(), io.Discard, slog.New(slog.DiscardHandler))
+	err = run(ctx, ln.Addr().String(), nil, io.Discard, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "-addr") || !strings.Contains(err.Error(), ln.Addr().String()) {
 		t.Errorf("got %v, want an error that names the address and -addr", err)
 	}

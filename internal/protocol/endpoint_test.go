@@ -24,7 +24,25 @@ type endpoint struct {
 	err   error
 }
 
-var defaultLimits = Limits{Message: 1 << 20, Fragments: 1024}
+var (
+	defaultLimits = Limits{Message: 1 << 20, Fragments: 1024}
+	// With permessage-deflate negotiated.
+	compressedLimits = Limits{Message: 1 << 20, Compressed: 1 << 21, Fragments: 1024}
+)
+
+// errCorrupt is what the endpoint says of a compressed message that cannot be inflated.
+var errCorrupt = &frame.ProtocolError{Code: frame.StatusInvalidFramePayloadData, Section: "RFC 7692, 6.2", Detail: "corrupt"}
+
+// inflate stands for an inflater, because this package does not care what the compression is: each byte becomes its complement, and 00 is corrupt. What comes before the corrupt byte is returned, too.
+func inflate(p []byte) (out []byte, err error) {
+	for _, b := range p {
+		if b == 0 {
+			return out, errCorrupt
+		}
+		out = append(out, ^b)
+	}
+	return out, nil
+}
 
 func newEndpoint(role Role, limits Limits) *endpoint {
 	return &endpoint{recv: NewReceiver(role, limits), send: NewSender(role)}
@@ -59,6 +77,12 @@ func (e *endpoint) feed(b []byte) {
 			return
 		}
 		if !e.recv.Frame().Opcode.IsControl() {
+			if e.recv.Compressed() {
+				if p, err = e.inflated(p, ev.Kind == Message); err != nil {
+					e.fail(err)
+					return
+				}
+			}
 			e.message = append(e.message, p...)
 		}
 		if ev.Kind != None {
@@ -66,6 +90,18 @@ func (e *endpoint) feed(b []byte) {
 			e.event(ev)
 		}
 	}
+}
+
+// inflated inflates the next bytes of a compressed message as package conn does.
+func (e *endpoint) inflated(p []byte, last bool) ([]byte, error) {
+	out, corrupt := inflate(p)
+	if err := e.recv.Inflated(out, last && corrupt == nil); err != nil {
+		return nil, err
+	}
+	if corrupt != nil {
+		e.recv.Fail(corrupt)
+	}
+	return out, corrupt
 }
 
 func (e *endpoint) event(ev Event) {

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -17,11 +18,12 @@ type pair struct {
 	want [2][]string  // what ends[i] must have come to, as far as the other side has sent it
 	open [2]frame.Opcode
 	part [2][]byte
+	rsv1 [2]bool // what is open is compressed
 	sent [2]bool // a Close
 }
 
 func newPair() *pair {
-	return &pair{ends: [2]*endpoint{newEndpoint(Client, defaultLimits), newEndpoint(Server, defaultLimits)}}
+	return &pair{ends: [2]*endpoint{newEndpoint(Client, compressedLimits), newEndpoint(Server, compressedLimits)}}
 }
 
 // send puts a frame on the wire, as a driver would: data only if the Sender says so.
@@ -35,8 +37,8 @@ func (p *pair) send(i int, h frame.Header, payload []byte) {
 	p.wire[i] = append(frame.AppendHeader(p.wire[i], h), payload...)
 }
 
-// fragment sends a data frame of a message, and says what the other side makes of it.
-func (p *pair) fragment(i int, op frame.Opcode, fin bool, payload []byte) {
+// fragment sends a data frame of a message, and says what the other side makes of it. A message is compressed if its first fragment is.
+func (p *pair) fragment(i int, op frame.Opcode, fin, compressed bool, payload []byte) {
 	if !p.ends[i].send.MaySendData() {
 		return
 	}
@@ -44,9 +46,17 @@ func (p *pair) fragment(i int, op frame.Opcode, fin bool, payload []byte) {
 	if p.open[i] != 0 {
 		h.Opcode = frame.OpcodeContinuation
 	} else {
-		p.open[i] = op
+		p.open[i], p.rsv1[i], h.RSV1 = op, compressed, compressed
 	}
-	p.send(i, h, payload)
+	sent := payload
+	if p.rsv1[i] {
+		payload = bytes.ReplaceAll(payload, []byte{0xff}, nil) // whose complement is corrupt
+		sent = slices.Clone(payload)
+		for k := range sent {
+			sent[k] = ^sent[k]
+		}
+	}
+	p.send(i, h, sent)
 	p.part[i] = append(p.part[i], payload...)
 	if fin {
 		p.expect(i, fmt.Sprintf("%v %q", p.open[i], p.part[i]))
@@ -103,11 +113,11 @@ func FuzzPair(f *testing.F) {
 			i := int(op & 1)
 			switch op >> 1 % 7 {
 			case 0: // a text in one frame, or the next piece of what is open
-				p.fragment(i, frame.OpcodeText, true, []byte("κόσμε")[:2*(arg%6)])
+				p.fragment(i, frame.OpcodeText, true, arg >= 128, []byte("κόσμε")[:2*(arg%6)])
 			case 1:
-				p.fragment(i, frame.OpcodeBinary, false, script[:min(int(arg), len(script))])
+				p.fragment(i, frame.OpcodeBinary, false, arg%2 == 1, script[:min(int(arg), len(script))])
 			case 2:
-				p.fragment(i, frame.OpcodeBinary, true, script[:min(int(arg), len(script))])
+				p.fragment(i, frame.OpcodeBinary, true, arg%2 == 1, script[:min(int(arg), len(script))])
 			case 3:
 				p.deliver(i, int(arg)+1)
 			case 4:

@@ -8,14 +8,21 @@ import (
 	"github.com/hawser-go/hawser"
 )
 
-// The echo loop of hawser's README, on the raw listener, with the default Config. Its write timeout is on, as it is by default.
+// The echo loop of hawser's README, on the raw listener, with the default Config. Its write timeout is on, as it is by default. Compression is off by default; each mode has
+// its Config.Compression, whose level is the default, too.
 var hawserAdapter = adapter{
 	Name:     "hawser",
 	Module:   "github.com/hawser-go/hawser",
+	Compress: []string{"context", "nocontext"},
 	Settings: "hawser.Server on the raw listener with the default Config; Messages and Write, as in the README. Broadcast: Prepare once, WritePrepared to each.",
 	serve: func(ln net.Listener, s *setup) error {
 		var all set[*hawser.Conn]
-		return (&hawser.Server{Handler: func(c *hawser.Conn) {
+		cfg := &hawser.Config{}
+		if s.compress != "off" {
+			takeover := s.compress == "context"
+			cfg.Compression = &hawser.Compression{ServerContextTakeover: takeover, ClientContextTakeover: takeover}
+		}
+		return (&hawser.Server{Config: cfg, Handler: func(c *hawser.Conn) {
 			if s.handler == "broadcast" {
 				all.add(c)
 				defer all.remove(c)

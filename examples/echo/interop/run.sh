@@ -72,15 +72,21 @@ wait_for() {
 
 go build -o "$work/echo" ./examples/echo
 go build -o "$work/client" ./examples/echo/interop/client
-"$work/echo" -addr 127.0.0.1:0 >"$work/url" 2>"$work/log" &
-server=$!
-if ! wait_for "$work/url" '^http://' "$server"; then
-	cat "$work/log"
-	echo "interop: the echo server did not start"
-	exit 1
-fi
-http=$(head -n 1 "$work/url")
-ws="ws${http#http}ws"
+servers=()
+# One for each of the modes of compression; all log to the same file.
+for mode in off takeover no-takeover; do
+	: >"$work/url.$mode"
+	"$work/echo" -addr 127.0.0.1:0 -compress "$mode" >"$work/url.$mode" 2>>"$work/log" &
+	servers+=($!)
+	if ! wait_for "$work/url.$mode" '^http://' $!; then
+		cat "$work/log"
+		echo "interop: the echo server did not start"
+		exit 1
+	fi
+done
+http=$(head -n 1 "$work/url.off")
+# ws MODE: the URL of the server with that compression.
+ws() { sed -n '1s|^http\(.*\)$|ws\1ws|p' "$work/url.$1"; }
 
 # --- curl: the opening handshake -----------------------------------------------------------
 
@@ -139,10 +145,10 @@ fi
 
 # --- others as client and as server --------------------------------------------------------
 
-# as_server NAME COMMAND...: our client against their server, which judges the client, too.
+# as_server MODE NAME COMMAND...: our client with that compression against their server, which judges the client, too.
 as_server() {
-	local name=$1 pid
-	shift
+	local mode=$1 name=$2 pid
+	shift 2
 	: >"$work/peer"
 	"${bounded[@]}" "$@" >"$work/peer" 2>&1 &
 	pid=$!
@@ -151,7 +157,7 @@ as_server() {
 		sed 's/^/      /' "$work/peer"
 		return
 	fi
-	check "$name" "$work/client" "$(head -n 1 "$work/peer")"
+	check "$name" "$work/client" -compress "$mode" "$(head -n 1 "$work/peer")"
 	if wait "$pid"; then ok "$name, as it sees it"; else fail "$name, as it sees it"; sed 's/^/      /' "$work/peer"; fi
 }
 
@@ -173,8 +179,13 @@ node_peer() {
 }
 
 if why=$(node_peer); then
-	check "ws $(node -p "require('$cache/node/node_modules/ws/package.json').version") as client" node "$cache/node/client.mjs" "$ws"
-	as_server "ws as server" node "$cache/node/server.mjs"
+	peer="ws $(node -p "require('$cache/node/node_modules/ws/package.json').version")"
+	check "$peer as client" node "$cache/node/client.mjs" "$(ws off)" ""
+	check "$peer as client, compressed, with context takeover" node "$cache/node/client.mjs" "$(ws takeover)" permessage-deflate
+	check "$peer as client, compressed, each message by itself" node "$cache/node/client.mjs" "$(ws no-takeover)" permessage-deflate
+	as_server off "ws as server" node "$cache/node/server.mjs"
+	as_server takeover "ws as server, compressed, with context takeover" node "$cache/node/server.mjs"
+	as_server no-takeover "ws as server, compressed, each message by itself" node "$cache/node/server.mjs"
 else
 	skip ws "$why"
 fi
@@ -192,16 +203,24 @@ python_peer() {
 
 # -B: no __pycache__ in the tree.
 if why=$(python_peer); then
-	check "websockets $("$cache/venv/bin/python" -c 'import websockets; print(websockets.__version__)') as client" "$cache/venv/bin/python" -B "$peers/client.py" "$ws"
-	as_server "websockets as server" "$cache/venv/bin/python" -B "$peers/server.py"
+	python=("$cache/venv/bin/python" -B)
+	peer="websockets $("${python[@]}" -c 'import websockets; print(websockets.__version__)')"
+	check "$peer as client" "${python[@]}" "$peers/client.py" "$(ws off)" ""
+	check "$peer as client, compressed, with context takeover" "${python[@]}" "$peers/client.py" "$(ws takeover)" permessage-deflate
+	check "$peer as client, compressed, each message by itself" "${python[@]}" "$peers/client.py" "$(ws no-takeover)" permessage-deflate
+	as_server off "websockets as server" "${python[@]}" "$peers/server.py"
+	as_server takeover "websockets as server, compressed, with context takeover" "${python[@]}" "$peers/server.py"
+	as_server no-takeover "websockets as server, compressed, each message by itself" "${python[@]}" "$peers/server.py"
 else
 	skip websockets "$why"
 fi
 
 # --- the server ends as it should ----------------------------------------------------------
 
-stop "$server"
-if wait "$server"; then ok "the echo server stops"; else fail "the echo server does not stop as it should: $?"; fi
+for server in "${servers[@]}"; do
+	stop "$server"
+	if wait "$server"; then ok "the echo server stops"; else fail "the echo server does not stop as it should: $?"; fi
+done
 # It logs what it received, whoever sent it.
 for reason in ws websockets; do
 	case " ${skipped[*]-} " in *" $reason "*) continue ;; esac

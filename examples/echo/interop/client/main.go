@@ -2,13 +2,14 @@
 // the servers in ../peers, which send every message back twice, first whole and then in
 // fragments, after a ping whose pong they wait for.
 //
-//	client ws://127.0.0.1:PORT
+//	client [-compress off|takeover|no-takeover] ws://127.0.0.1:PORT
 package main
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"time"
@@ -17,13 +18,22 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: client URL")
+	mode := flag.String("compress", "off", "offer permessage-deflate, which the server must accept: off, takeover or no-takeover of the context")
+	flag.Parse()
+	cfg := &hawser.Config{Subprotocols: []string{"echo"}}
+	switch *mode {
+	case "takeover":
+		cfg.Compression = &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}
+	case "no-takeover":
+		cfg.Compression = &hawser.Compression{}
+	}
+	if flag.NArg() != 1 || *mode != "off" && cfg.Compression == nil {
+		fmt.Fprintln(os.Stderr, "usage: client [-compress off|takeover|no-takeover] URL")
 		os.Exit(2)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := converse(ctx, os.Args[1]); err != nil {
+	if err := converse(ctx, flag.Arg(0), cfg); err != nil {
 		fmt.Fprintln(os.Stderr, "client:", err)
 		os.Exit(1)
 	}
@@ -33,8 +43,7 @@ func main() {
 var sizes = []int{0, 1, 125, 126, 65535, 65536, 1 << 20}
 
 // converse has one connection that it closes itself, and one that the server closes.
-func converse(ctx context.Context, url string) error {
-	cfg := &hawser.Config{Subprotocols: []string{"echo"}}
+func converse(ctx context.Context, url string, cfg *hawser.Config) error {
 	c, err := dial(ctx, url, cfg)
 	if err != nil {
 		return err
@@ -42,6 +51,9 @@ func converse(ctx context.Context, url string) error {
 	defer c.CloseNow()
 	if c.Subprotocol() != "echo" {
 		return fmt.Errorf("the subprotocol is %q, not echo", c.Subprotocol())
+	}
+	if (c.Extensions() != "") != (cfg.Compression != nil) {
+		return fmt.Errorf("the server agreed on the extensions %q", c.Extensions())
 	}
 	for _, n := range sizes {
 		text := bytes.Repeat([]byte("é"), n/2+1)[:n-n%2]

@@ -28,7 +28,7 @@ func serve(t *testing.T, closed hawser.Close, reply func(m hawser.Message) []haw
 				c.Write(r.Type, r.Data)
 			}
 		}
-	}, &hawser.Config{Subprotocols: []string{"echo"}}))
+	}, compressing))
 	t.Cleanup(s.Close)
 	return "ws" + strings.TrimPrefix(s.URL, "http")
 }
@@ -37,9 +37,18 @@ func twice(m hawser.Message) []hawser.Message { return []hawser.Message{m, m} }
 
 var asAgreed = hawser.Close{Code: 4001, Reason: "the server's reason"}
 
+var (
+	plain       = &hawser.Config{Subprotocols: []string{"echo"}}
+	compressing = &hawser.Config{Subprotocols: []string{"echo"}, Compression: &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}}
+)
+
 func TestConverse(t *testing.T) {
-	if err := converse(t.Context(), serve(t, asAgreed, twice)); err != nil {
-		t.Error(err)
+	for name, cfg := range map[string]*hawser.Config{"plain": plain, "compressed": compressing} {
+		t.Run(name, func(t *testing.T) {
+			if err := converse(t.Context(), serve(t, asAgreed, twice), cfg); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
@@ -58,18 +67,25 @@ func TestConverseComplains(t *testing.T) {
 		{"other_reason", serve(t, hawser.Close{Code: 4001}, twice), "the server closed with 4001, but"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if err := converse(t.Context(), test.url); err == nil || !strings.Contains(err.Error(), test.want) {
+			if err := converse(t.Context(), test.url, plain); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want an error with %q", err, test.want)
 			}
 		})
 	}
+	t.Run("server_that_declines", func(t *testing.T) {
+		s := httptest.NewServer(hawser.Handler(func(c *hawser.Conn) { c.Read() }, plain))
+		t.Cleanup(s.Close)
+		if err := converse(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), compressing); err == nil || !strings.Contains(err.Error(), "extensions") {
+			t.Errorf("got %v, want an error about the extensions", err)
+		}
+	})
 	t.Run("silence", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		url := serve(t, asAgreed, func(hawser.Message) []hawser.Message {
 			cancel() // a deadline, made to pass now
 			return nil
 		})
-		if err := converse(ctx, url); !errors.Is(err, hawser.ErrClosed) {
+		if err := converse(ctx, url, plain); !errors.Is(err, hawser.ErrClosed) {
 			t.Errorf("got %v, want an error that matches ErrClosed", err)
 		}
 	})

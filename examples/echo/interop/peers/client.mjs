@@ -1,13 +1,14 @@
-// A client of the echo server: node client.mjs ws://127.0.0.1:PORT/ws
+// A client of the echo server: node client.mjs ws://127.0.0.1:PORT/ws EXTENSIONS
 import assert from "node:assert/strict";
 import WebSocket from "ws";
 import { binaryOf, main, once, ping, sizes, textOf } from "./cases.mjs";
 
-const url = process.argv[2];
+const [url, extensions] = process.argv.slice(2); // what has to be agreed on, "" for nothing
 
 async function connect() {
-	const socket = new WebSocket(url); // offers permessage-deflate
+	const socket = new WebSocket(url, { perMessageDeflate: { threshold: 0 } });
 	await once(socket, "open");
+	assert.equal(socket.extensions, extensions);
 	assert.equal(socket.protocol, "");
 	return socket;
 }

@@ -1,4 +1,4 @@
-"""A client of the echo server: python client.py ws://127.0.0.1:PORT/ws"""
+"""A client of the echo server: python client.py ws://127.0.0.1:PORT/ws EXTENSIONS"""
 
 import sys
 
@@ -9,8 +9,11 @@ from websockets.sync.client import connect
 
 
 def dial():
-    # It offers permessage-deflate.
-    return connect(sys.argv[1], max_size=None, proxy=None)
+    # It offers permessage-deflate. EXTENSIONS are the names of what has to be agreed on, "" for nothing.
+    connection = connect(sys.argv[1], max_size=None, proxy=None)
+    agreed = ", ".join(extension.name for extension in connection.protocol.extensions)
+    assert agreed == sys.argv[2], f"agreed on {agreed!r}"
+    return connection
 
 
 def expect(connection, data):
