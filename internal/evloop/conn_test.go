@@ -60,10 +60,10 @@ func TestConn(t *testing.T) {
 		inWorld(t, func(w *world) {
 			c := w.conn(w.sleeper("c", 0))
 			c.WantRead(false)
-			before := w.poller.waits
+			before := w.poller.waits.Load()
 			w.makeReady(c, Readable|HangUp)
 			w.want("once", "c: hang-up 0s")
-			if n := w.poller.waits - before; n > 3 {
+			if n := w.poller.waits.Load() - before; n > 3 {
 				t.Errorf("the loop turned %d times", n)
 			}
 			c.WantWrite()
@@ -158,7 +158,7 @@ func TestConn(t *testing.T) {
 func TestClosingWaitsForUsers(t *testing.T) {
 	inWorld(t, func(w *world) {
 		c := w.conn(handlerFunc{})
-		if !c.acquire() || !c.acquire() {
+		if first, second := c.acquire(), c.acquire(); !first || !second {
 			t.Fatal("an open connection can't be used")
 		}
 		c.Close()
@@ -349,8 +349,8 @@ func TestBusyLoopRests(t *testing.T) {
 		w.makeReady(c, Readable)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if want := int64(100 * slowCall / busyLimit); w.stats().Rests != want || int64(w.poller.rests) != want {
-			t.Errorf("%d rests, want %d", w.poller.rests, want)
+		if want := int64(100 * slowCall / busyLimit); w.stats().Rests != want || w.poller.rests.Load() != want {
+			t.Errorf("%d rests, want %d", w.poller.rests.Load(), want)
 		}
 		for range 10 { // waits are rest enough
 			w.makeReady(c, Readable)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,8 @@ type fakePoller struct {
 	kick   chan struct{}
 	closed []int // by CloseDescriptor
 	shut   bool
-	waits  int
-	rests  int
+	waits  atomic.Int64
+	rests  atomic.Int64
 	fail   map[string]error // by the name of the method
 }
 
@@ -90,7 +91,7 @@ func (p *fakePoller) Wake() {
 	p.mu.Unlock()
 }
 
-func (p *fakePoller) Rest() { p.rests++ }
+func (p *fakePoller) Rest() { p.rests.Add(1) }
 
 func (p *fakePoller) Close() error {
 	p.shut = true
@@ -98,7 +99,7 @@ func (p *fakePoller) Close() error {
 }
 
 func (p *fakePoller) Wait(events []Event, timeout time.Duration) (n int, err error) {
-	p.waits++
+	p.waits.Add(1)
 	var expired <-chan time.Time
 	if timeout > 0 {
 		t := time.NewTimer(timeout)
@@ -243,13 +244,19 @@ func (w *world) note(what string) {
 // want waits until nothing moves, and checks what was logged since the last want.
 func (w *world) want(sentence string, log ...string) {
 	w.t.Helper()
+	if got := w.taken(); !slices.Equal(got, log) {
+		w.t.Errorf("%s: got %q, want %q", sentence, got, log)
+	}
+}
+
+// taken waits until nothing moves, and takes the log.
+func (w *world) taken() []string {
 	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !slices.Equal(w.log, log) {
-		w.t.Errorf("%s: got %q, want %q", sentence, w.log, log)
-	}
+	log := w.log
 	w.log = nil
+	return log
 }
 
 // since returns the time since the world began.

@@ -82,7 +82,8 @@ func TestHandOff(t *testing.T) {
 			if n := w.stats().HandOffs; n != 5 {
 				t.Errorf("%d hand-offs, want 5", n)
 			}
-			if got := w.log[len(w.log)-1]; got != "last ends 10ms" {
+			log := w.taken()
+			if got := log[len(log)-1]; got != "last ends 10ms" {
 				t.Errorf("the last event: %s", got)
 			}
 			time.Sleep(time.Hour)
@@ -94,13 +95,13 @@ func TestHandOff(t *testing.T) {
 			w.makeReady(a, Readable)
 			time.Sleep(100 * time.Millisecond)
 			w.want("handed off", "a begins 0s", "a: handed off 2ms")
-			before := w.poller.waits
+			before := w.poller.waits.Load()
 			w.makeReady(a, Readable)
 			synctest.Wait()
 			if got := w.poller.interest(a.fd); got != InterestOnce {
 				t.Errorf("held and readable, the interest is %b", got)
 			}
-			if n := w.poller.waits - before; n > 2 {
+			if n := w.poller.waits.Load() - before; n > 2 {
 				t.Errorf("the loop turned %d times", n)
 			}
 			time.Sleep(3 * time.Second)
@@ -133,10 +134,10 @@ func TestHandOff(t *testing.T) {
 			w.makeReady(a, Readable)
 			time.Sleep(100 * time.Millisecond)
 			w.want("handed off", "a begins 0s", "a: handed off 2ms")
-			before := w.poller.waits
+			before := w.poller.waits.Load()
 			w.makeReady(a, Readable|HangUp)
 			w.want("during the call", "a: hang-up 100ms")
-			if n := w.poller.waits - before; n > 4 {
+			if n := w.poller.waits.Load() - before; n > 4 {
 				t.Errorf("the loop turned %d times", n)
 			}
 			time.Sleep(950 * time.Millisecond)

@@ -92,18 +92,16 @@ func TestLearning(t *testing.T) {
 				w.serve(a, time.Second)
 				w.serve(b, time.Second)
 			}
-			synctest.Wait()
-			w.log = nil
+			w.taken()
 			changes := w.poller.files[a.fd].changes
 			start := w.since()
 			w.makeReady(a, Readable)
 			w.makeReady(b, Readable)
 			time.Sleep(time.Second)
-			if took := w.since(); len(w.log) != 4 {
-				t.Errorf("%q after %v", w.log, took-start)
-			}
-			if w.log[3] != fmt.Sprint("a ends ", start+time.Millisecond) && w.log[3] != fmt.Sprint("b ends ", start+time.Millisecond) {
-				t.Errorf("they waited for each other: %q", w.log)
+			log := w.taken()
+			end := start + time.Millisecond
+			if len(log) != 4 || log[3] != fmt.Sprint("a ends ", end) && log[3] != fmt.Sprint("b ends ", end) {
+				t.Errorf("they waited for each other: %q", log)
 			}
 			if n := w.poller.files[a.fd].changes - changes; n != 1 {
 				t.Errorf("%d changes of the interest for a message, want 1", n)
@@ -115,8 +113,7 @@ func TestLearning(t *testing.T) {
 			a := w.conn(w.sleeper("a", time.Millisecond))
 			w.serve(a, 10*time.Millisecond)
 			w.serve(a, 10*time.Millisecond)
-			synctest.Wait()
-			w.log = nil
+			w.taken()
 			a.Wake()
 			w.want("apart", "a begins 20ms")
 			a.WantWrite()

@@ -5,7 +5,6 @@ package evloop
 import (
 	"errors"
 	"net"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,8 +24,8 @@ type Listener struct {
 	listener net.Listener // kept open: a *net.UnixListener removes its path when it is closed
 	conn     *Conn
 	accepted func(fd int, remote net.Addr)
+	accept   func(c *Conn) (fd int, remote net.Addr, err error) // (*Conn).acceptOne, but in tests
 	pause    time.Duration
-	accepts  atomic.Int64
 }
 
 // Listen accepts the connections of ln and calls accepted, in a loop, with each descriptor, which is non-blocking and belongs to accepted. Calls for one listener don't overlap; other
@@ -52,7 +51,7 @@ func (l *loop) listen(ln net.Listener, accepted func(fd int, remote net.Addr)) (
 	if err != nil {
 		return nil, err
 	}
-	a := &Listener{listener: ln, accepted: accepted}
+	a := &Listener{listener: ln, accepted: accepted, accept: (*Conn).acceptOne}
 	if a.conn, err = l.conn(fd, a); err == nil {
 		err = a.conn.Start()
 	}
@@ -71,11 +70,10 @@ func (a *Listener) Close() error {
 // Ready is the loop's.
 func (a *Listener) Ready(c *Conn, t Turn) {
 	for range acceptBatch {
-		fd, remote, err := c.accept()
+		fd, remote, err := a.accept(c)
 		switch {
 		case err == nil:
 			a.pause = 0
-			a.accepts.Add(1)
 			a.accepted(fd, remote)
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
 		case errors.Is(err, ErrWouldBlock), errors.Is(err, ErrClosed):
@@ -96,7 +94,7 @@ func (a *Listener) Signal(c *Conn, s Signal) {
 	}
 }
 
-func (c *Conn) accept() (fd int, remote net.Addr, err error) {
+func (c *Conn) acceptOne() (fd int, remote net.Addr, err error) {
 	if !c.acquire() {
 		return -1, nil, ErrClosed
 	}

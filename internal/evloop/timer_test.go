@@ -87,9 +87,9 @@ func TestIdleMakesNoWakeUps(t *testing.T) {
 		c := w.conn(handlerFunc{ready: func(c *Conn, _ Turn) { w.read(c) }})
 		w.makeReady(c, Readable)
 		time.Sleep(time.Second)
-		before := w.poller.waits
+		before := w.poller.waits.Load()
 		time.Sleep(24 * time.Hour)
-		if n := w.poller.waits - before; n != 0 {
+		if n := w.poller.waits.Load() - before; n != 0 {
 			t.Errorf("the loop woke up %d times", n)
 		}
 		if !w.group.parked.Load() {
