@@ -4,6 +4,7 @@ package evloop
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ type kqueue struct {
 	r, w   int // a pipe that wakes
 	events []unix.Kevent_t
 	rester *rester
+	alone  bool // see goschedFirst
 
 	mu    sync.Mutex
 	files map[int]*registration
@@ -33,7 +35,7 @@ func newPoller() (Poller, error) {
 		return nil, err
 	}
 	unix.CloseOnExec(fd)
-	p := &kqueue{fd: fd, r: -1, w: -1, files: map[int]*registration{}}
+	p := &kqueue{fd: fd, r: -1, w: -1, alone: goschedFirst(), files: map[int]*registration{}}
 	var pipe [2]int
 	if err = unix.Pipe(pipe[:]); err == nil {
 		p.r, p.w = pipe[0], pipe[1]
@@ -128,6 +130,9 @@ func (p *kqueue) Wait(events []Event, timeout time.Duration) (n int, err error) 
 	if timeout >= 0 {
 		t := unix.NsecToTimespec(int64(timeout))
 		wait = &t
+	}
+	if timeout != 0 && p.alone {
+		runtime.Gosched()
 	}
 	got, err := unix.Kevent(p.fd, nil, p.events[:len(events)], wait)
 	if err == unix.EINTR {

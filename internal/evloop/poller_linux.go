@@ -1,6 +1,7 @@
 package evloop
 
 import (
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,7 @@ type epoll struct {
 	wakeFD int // an eventfd
 	events []unix.EpollEvent
 	rester *rester
+	alone  bool // see goschedFirst
 }
 
 func newPoller() (Poller, error) {
@@ -19,7 +21,7 @@ func newPoller() (Poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &epoll{fd: fd, wakeFD: -1}
+	p := &epoll{fd: fd, wakeFD: -1, alone: goschedFirst()}
 	if p.wakeFD, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err == nil {
 		if err = p.Add(p.wakeFD, wakeData, InterestRead); err == nil {
 			p.rester, err = newRester()
@@ -61,6 +63,9 @@ func (p *epoll) CloseDescriptor(fd int) error { return unix.Close(fd) }
 func (p *epoll) Wait(events []Event, timeout time.Duration) (n int, err error) {
 	if len(p.events) < len(events) {
 		p.events = make([]unix.EpollEvent, len(events))
+	}
+	if timeout != 0 && p.alone {
+		runtime.Gosched()
 	}
 	got, err := unix.EpollWait(p.fd, p.events[:len(events)], milliseconds(timeout))
 	if err == unix.EINTR {
