@@ -2,7 +2,7 @@
 // protocols.
 //
 // Handlers may block. A loop whose handler has not come back after 2 ms is taken over by a new goroutine, which goes on with the other connections; the old one
-// finishes its connection and ends. Connections whose handlers are often slow get a goroutine for each call. docs/decisions/0007-event-loop.md has the reasons.
+// finishes its connection and ends. Connections whose handlers are often slow get a goroutine for each call. docs/decisions/0011-event-loop.md has the reasons.
 //
 // Terminology:
 //   - A loop is a poller, a table of connections and a timer wheel. Its owner is the goroutine that runs it now.

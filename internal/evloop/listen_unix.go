@@ -19,7 +19,7 @@ const (
 	lastAcceptPause  = time.Second
 )
 
-// A Listener accepts connections in a loop. One loop does it for all, see docs/decisions/0007-event-loop.md.
+// A Listener accepts connections in a loop. One loop does it for all, see docs/decisions/0011-event-loop.md.
 type Listener struct {
 	listener net.Listener // kept open: a *net.UnixListener removes its path when it is closed
 	conn     *Conn

@@ -11,7 +11,7 @@ import (
 )
 
 // netpoll is an epoll that does not block: its descriptor is watched by the runtime's poller. It keeps no processor while it waits, and is cheaper with many connections and dearer with one:
-// docs/decisions/0007-event-loop.md. Kept to be measured against.
+// docs/decisions/0011-event-loop.md. Kept to be measured against.
 type netpoll struct {
 	*epoll
 	file  *os.File
