@@ -59,8 +59,10 @@ func (s Signal) String() string {
 type Config struct {
 	// Loops is the number of loops. If zero, it is GOMAXPROCS.
 	Loops int
-	// BufferSize is the length of Turn.Buf. If zero, it is 64 KiB.
+	// BufferSize is the length of Turn.Buf in the loop. If zero, it is 64 KiB.
 	BufferSize int
+	// ApartBufferSize is its length on a goroutine of its own, where it is held as long as the handler blocks. If zero, it is 4 KiB.
+	ApartBufferSize int
 	// Panicked is called with a value that a handler panicked with and that nobody recovered, on the goroutine that panicked, as a part of the call that did. It may block.
 	// The loops and the connection go on. If nil, the panic is not recovered.
 	Panicked func(c *Conn, value any)
@@ -71,8 +73,9 @@ type Config struct {
 }
 
 const (
-	defaultBufferSize = 64 << 10
-	maxLoops          = 1 << 10
+	defaultBufferSize      = 64 << 10
+	defaultApartBufferSize = 4 << 10
+	maxLoops               = 1 << 10
 )
 
 // A Group is a set of loops with their monitor. Its methods may be called from any goroutine.
@@ -93,7 +96,7 @@ func New(cfg Config) (*Group, error) {
 	switch {
 	case cfg.Loops < 0 || cfg.Loops > maxLoops:
 		panic(fmt.Sprintf("hawser/evloop: %d loops", cfg.Loops))
-	case cfg.BufferSize < 0:
+	case cfg.BufferSize < 0 || cfg.ApartBufferSize < 0:
 		panic("hawser/evloop: a negative buffer size")
 	}
 	if cfg.Loops == 0 {
@@ -101,6 +104,9 @@ func New(cfg Config) (*Group, error) {
 	}
 	if cfg.BufferSize == 0 {
 		cfg.BufferSize = defaultBufferSize
+	}
+	if cfg.ApartBufferSize == 0 {
+		cfg.ApartBufferSize = defaultApartBufferSize
 	}
 	if cfg.NewPoller == nil {
 		cfg.NewPoller = newPoller
@@ -138,7 +144,7 @@ func (g *Group) Close() {
 	}
 }
 
-// Wait waits until all goroutines of a closed group have ended, those in handlers that block included.
+// Wait waits until all goroutines of a closed group have ended, those in handlers that block included. A handler must not call it.
 func (g *Group) Wait() { g.wg.Wait() }
 
 // Stats counts what one loop did.

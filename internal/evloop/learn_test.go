@@ -2,6 +2,7 @@ package evloop
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,6 +106,39 @@ func TestLearning(t *testing.T) {
 			}
 			if n := w.poller.files[a.fd].changes - changes; n != 1 {
 				t.Errorf("%d changes of the interest for a message, want 1", n)
+			}
+		})
+	})
+	t.Run("what_blocks_holds_a_small_buffer", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			var sizes []int
+			c := w.conn(handlerFunc{ready: func(c *Conn, u Turn) {
+				w.read(c)
+				sizes = append(sizes, len(u.Buf))
+				time.Sleep(time.Millisecond)
+			}})
+			for range 3 {
+				w.serve(c, time.Second)
+			}
+			if want := []int{defaultBufferSize, defaultBufferSize, defaultApartBufferSize}; !slices.Equal(sizes, want) {
+				t.Errorf("the buffers had %v bytes, want %v", sizes, want)
+			}
+		})
+	})
+	t.Run("signals_do_not_count", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			var c *Conn
+			busy := w.conn(handlerFunc{signal: func(*Conn, Signal) { time.Sleep(time.Millisecond) }})
+			took := time.Duration(0)
+			c = timed(w, &took)
+			for range 4 {
+				busy.WantWrite()
+				w.makeReady(busy, Writable)
+				w.serve(c, time.Second)
+				w.makeReady(busy, 0)
+			}
+			if s := w.stats(); s.Apart != 0 || s.Inline != 4 {
+				t.Errorf("stats: %+v", s)
 			}
 		})
 	})

@@ -216,6 +216,7 @@ func (o *owner) signal(c *Conn, s Signal) {
 	o.current, o.inReady = c, false
 	c.handler.Signal(c, s)
 	o.current = nil
+	o.now = o.clock.Now() // its time is not the next call's
 }
 
 // call calls Ready in the loop. It returns false if the loop was lost meanwhile; then the connection is finished, too.
@@ -260,7 +261,7 @@ func callApart(c *Conn, why Events) {
 	}()
 	for why != 0 {
 		c.loop.apart.Add(1)
-		buf := bufpool.Get(g.cfg.BufferSize)
+		buf := bufpool.Get(g.cfg.ApartBufferSize)
 		began = g.clock.Now()
 		inReady = true
 		c.handler.Ready(c, Turn{Events: why, Now: began, Buf: *buf})
