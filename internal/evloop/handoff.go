@@ -60,8 +60,7 @@ func (g *Group) monitor() {
 			g.clock.Sleep(monitorInterval)
 			continue
 		}
-		g.parked.Store(true)
-		if g.inCall() && g.parked.CompareAndSwap(true, false) {
+		if !g.park() {
 			continue
 		}
 		select {
@@ -70,6 +69,12 @@ func (g *Group) monitor() {
 			return
 		}
 	}
+}
+
+// park says that the monitor wants to be kicked, and reports false if it has to go on: a call began before its owner could see that.
+func (g *Group) park() bool {
+	g.parked.Store(true)
+	return !g.inCall() || !g.parked.CompareAndSwap(true, false)
 }
 
 // inCall reports whether any loop is in a call of Ready.

@@ -3,6 +3,7 @@
 package evloop
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -68,21 +69,19 @@ func TestTurnDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// The monitor may ask again whether a loop is in a call just before it parks.
-func TestMonitorLooksAgain(t *testing.T) {
+// No call goes unwatched: either its owner kicks the monitor, or the monitor sees the call when it parks.
+func TestParking(t *testing.T) {
 	o := stillOwner(t)
-	if o.group.inCall() {
-		t.Error("in a call before it began")
+	g := o.group
+	if !g.park() || !g.parked.Load() {
+		t.Error("the monitor does not park while nothing is called")
 	}
 	o.enterCall(0)
-	if !o.group.inCall() {
-		t.Error("not in a call after it began")
-	}
-	o.leaveCall()
-	o.group.parked.Store(true)
-	o.enterCall(0)
-	if o.group.parked.Load() || len(o.group.kick) != 1 {
+	if g.parked.Load() || len(g.kick) != 1 {
 		t.Error("the monitor was not kicked")
+	}
+	if g.park() || g.parked.Load() {
+		t.Error("the monitor parks during a call")
 	}
 	o.leaveCall()
 }
@@ -152,5 +151,56 @@ func TestWaitOnClosedPoller(t *testing.T) {
 	p.Close()
 	if _, err := p.Wait(make([]Event, 1), 0); err == nil {
 		t.Error("no error")
+	}
+}
+
+// The one report of a hang-up for which InterestOnce alone asks.
+func TestHangUpIsReportedOnce(t *testing.T) {
+	conntest.CheckLeaks(t)
+	p, err := newPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if runtime.GOOS != "linux" {
+		t.Skip("kqueue reports none without a filter")
+	}
+	fd, peerFD := socketPair(t)
+	defer unix.Close(fd)
+	if err := p.Add(fd, 42, InterestOnce); err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(peerFD)
+	events := make([]Event, 4)
+	if n, err := p.Wait(events, -1); n != 1 || err != nil || events[0] != (Event{42, HangUp}) {
+		t.Errorf("got %v, %v", events[:n], err)
+	}
+	if n, err := p.Wait(events, 0); n != 0 || err != nil {
+		t.Errorf("again: %v, %v", events[:n], err)
+	}
+}
+
+// Each Rest takes back what it wrote.
+func TestRestLeavesNothing(t *testing.T) {
+	conntest.CheckLeaks(t)
+	s, err := newRester()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	for range 3 {
+		s.rest()
+	}
+	if s.err != nil {
+		t.Error(s.err)
+	}
+	err = s.raw.Read(func(fd uintptr) bool {
+		if n, err := unix.Read(int(fd), make([]byte, 8)); err != unix.EAGAIN {
+			t.Errorf("%d bytes are left, %v", n, err)
+		}
+		return true
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

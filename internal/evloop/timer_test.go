@@ -45,6 +45,9 @@ func TestTimer(t *testing.T) {
 			c.StopTimer()
 			d.Close()
 			d.SetTimer(w.group.Now() + time.Second)
+			if l := w.group.loops[0]; l.wheel.next() != noTimer {
+				t.Error("the wheel keeps a closed connection")
+			}
 			time.Sleep(10 * time.Second)
 			w.want("nothing")
 		})

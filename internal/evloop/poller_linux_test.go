@@ -65,3 +65,17 @@ func (p *netpoll) Close() error {
 func init() {
 	drivers["netpoll"] = func(tb testing.TB) string { return startLoop(tb, Config{NewPoller: newNetpoll}, echoer{}) }
 }
+
+// A wake is taken back by the wait that it ends.
+func TestWakeIsTakenBack(t *testing.T) {
+	p, err := newPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.Wake()
+	p.Wait(make([]Event, 1), -1)
+	if n, err := unix.Read(p.(*epoll).wakeFD, make([]byte, 8)); err != unix.EAGAIN {
+		t.Errorf("read %d, %v", n, err)
+	}
+}
