@@ -422,6 +422,30 @@ func TestConnCalls(t *testing.T) {
 	}
 }
 
+// Every system call asks whether the descriptor may still be used, and keeps it open: Close may come at any moment, and another file take the number.
+func TestCallsUseTheDescriptor(t *testing.T) {
+	conntest.CheckLeaks(t)
+	g := startGroup(t, Config{Loops: 1})
+	c, _ := pair(t, g, handlerFunc{})
+	c.users.Or(userClose) // as far as Close has come
+	p := []byte("hello")
+	for name, call := range map[string]func() error{
+		"Read":       func() error { _, err := c.Read(p); return err },
+		"Write":      func() error { _, err := c.Write(p); return err },
+		"Writev":     func() error { _, err := c.Writev([][]byte{p}); return err },
+		"accept":     func() error { _, _, err := c.acceptOne(); return err },
+		"Shutdown":   c.Shutdown,
+		"CloseWrite": c.CloseWrite,
+	} {
+		if err := call(); err != ErrClosed {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := c.users.Load(); n != userOne|userClose {
+			t.Errorf("after %s there are users %d", name, n)
+		}
+	}
+}
+
 // A reset is an error for Ready, not an end.
 func TestReset(t *testing.T) {
 	conntest.CheckLeaks(t)
