@@ -53,7 +53,7 @@ var importTable = map[string]rule{
 	"handshake":           {ours: []string{"internal/httpfield"}, forbidden: socketless},
 	"internal/bufpool":    {forbidden: socketless},
 	"deflate":             {ours: []string{"internal/httpfield", "internal/bufpool"}, forbidden: socketless},
-	"internal/evloop":     {},
+	"internal/evloop":     {ours: []string{"internal/bufpool"}},
 	"conn":                {ours: engine},
 	// The front door: conn, and the packages whose types it aliases.
 	".": {ours: []string{"conn", "handshake", "frame", "deflate"}},

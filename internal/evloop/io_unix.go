@@ -1,0 +1,67 @@
+//go:build linux || darwin || dragonfly || freebsd || openbsd
+
+package evloop
+
+import (
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// Read reads once into p, which is not empty. It returns io.EOF at the end of the stream, ErrWouldBlock if nothing is there, ErrClosed after Close, or the system's error.
+func (c *Conn) Read(p []byte) (n int, err error) {
+	if !c.acquire() {
+		return 0, ErrClosed
+	}
+	defer c.release()
+	for {
+		n, err = unix.Read(c.fd, p)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return 0, ErrWouldBlock
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// Write writes what the descriptor takes of p without waiting. If that is less than all, the error is ErrWouldBlock: call WantWrite, and go on when it is answered. Two calls at
+// the same time mix what they write. It does not retain p.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	if !c.acquire() {
+		return 0, ErrClosed
+	}
+	defer c.release()
+	for n < len(p) {
+		m, err := unix.Write(c.fd, p[n:])
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return n, ErrWouldBlock
+		case err != nil:
+			return n, err
+		default:
+			n += m
+		}
+	}
+	return n, nil
+}
+
+// Shutdown ends both directions of a socket and keeps the descriptor: Ready gets to see the end.
+func (c *Conn) Shutdown() error { return c.shutdown(unix.SHUT_RDWR) }
+
+// CloseWrite ends our direction of a socket.
+func (c *Conn) CloseWrite() error { return c.shutdown(unix.SHUT_WR) }
+
+func (c *Conn) shutdown(how int) error {
+	if !c.acquire() {
+		return ErrClosed
+	}
+	defer c.release()
+	return unix.Shutdown(c.fd, how)
+}

@@ -1,0 +1,162 @@
+package evloop
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// serve makes c ready, once, and waits until nothing moves and d has passed.
+func (w *world) serve(c *Conn, d time.Duration) {
+	w.makeReady(c, Readable)
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func TestLearning(t *testing.T) {
+	// timed returns a connection whose calls take what took points to.
+	timed := func(w *world, took *time.Duration) *Conn {
+		return w.conn(handlerFunc{ready: func(c *Conn, _ Turn) { w.read(c); time.Sleep(*took) }})
+	}
+	t.Run("one_slow_call_proves_nothing", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			took := time.Second
+			c := timed(w, &took)
+			w.serve(c, 2*time.Second)
+			took = 0
+			for range 100 {
+				w.serve(c, time.Second)
+			}
+			took = time.Second
+			w.serve(c, 2*time.Second) // the first is forgotten
+			if s := w.stats(); s.Apart != 0 || s.Inline != 102 {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	})
+	t.Run("50_us_are_quick", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			took := slowCall
+			c := timed(w, &took)
+			for range 100 {
+				w.serve(c, time.Second)
+			}
+			if s := w.stats(); s.Apart != 0 {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	})
+	t.Run("the_second_slow_call_marks_and_quick_ones_take_it_back", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			took := slowCall + 1
+			c := timed(w, &took)
+			w.serve(c, time.Second)
+			w.serve(c, time.Second)
+			if got := w.poller.interest(c.fd); got != InterestRead|InterestOnce {
+				t.Errorf("after the second call the interest is %b", got)
+			}
+			took = 0
+			for range 2 * markedScore {
+				w.serve(c, time.Second)
+			}
+			if s := w.stats(); s.Apart != markedScore || s.Inline != 2+markedScore {
+				t.Errorf("stats: %+v, want %d calls apart", s, markedScore)
+			}
+			if got := w.poller.interest(c.fd); got != InterestRead {
+				t.Errorf("when forgotten, the interest is %b", got)
+			}
+		})
+	})
+	t.Run("a_slow_one_for_long_is_remembered_a_little_longer", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			took := time.Second
+			c := timed(w, &took)
+			for range 100 {
+				w.serve(c, 2*time.Second)
+			}
+			before := w.stats().Apart
+			took = 0
+			for range 2 * highScore {
+				w.serve(c, time.Second)
+			}
+			if n := w.stats().Apart - before; n != highScore {
+				t.Errorf("forgotten after %d quick calls, want %d", n, highScore)
+			}
+		})
+	})
+	t.Run("slow_handlers_overlap", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			a, b := w.conn(w.sleeper("a", time.Millisecond)), w.conn(w.sleeper("b", time.Millisecond))
+			for range 2 {
+				w.serve(a, time.Second)
+				w.serve(b, time.Second)
+			}
+			w.taken()
+			changes := w.poller.files[a.fd].changes
+			start := w.since()
+			w.makeReady(a, Readable)
+			w.makeReady(b, Readable)
+			time.Sleep(time.Second)
+			log := w.taken()
+			end := start + time.Millisecond
+			if len(log) != 4 || log[3] != fmt.Sprint("a ends ", end) && log[3] != fmt.Sprint("b ends ", end) {
+				t.Errorf("they waited for each other: %q", log)
+			}
+			if n := w.poller.files[a.fd].changes - changes; n != 1 {
+				t.Errorf("%d changes of the interest for a message, want 1", n)
+			}
+		})
+	})
+	t.Run("what_blocks_holds_a_small_buffer", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			var sizes []int
+			c := w.conn(handlerFunc{ready: func(c *Conn, u Turn) {
+				w.read(c)
+				sizes = append(sizes, len(u.Buf))
+				time.Sleep(time.Millisecond)
+			}})
+			for range 3 {
+				w.serve(c, time.Second)
+			}
+			if want := []int{defaultBufferSize, defaultBufferSize, defaultApartBufferSize}; !slices.Equal(sizes, want) {
+				t.Errorf("the buffers had %v bytes, want %v", sizes, want)
+			}
+		})
+	})
+	t.Run("signals_do_not_count", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			var c *Conn
+			busy := w.conn(handlerFunc{signal: func(*Conn, Signal) { time.Sleep(time.Millisecond) }})
+			took := time.Duration(0)
+			c = timed(w, &took)
+			for range 4 {
+				busy.WantWrite()
+				w.makeReady(busy, Writable)
+				w.serve(c, time.Second)
+				w.makeReady(busy, 0)
+			}
+			if s := w.stats(); s.Apart != 0 || s.Inline != 4 {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	})
+	t.Run("wake_and_room_for_output_while_apart", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			a := w.conn(w.sleeper("a", time.Millisecond))
+			w.serve(a, 10*time.Millisecond)
+			w.serve(a, 10*time.Millisecond)
+			w.taken()
+			a.Wake()
+			w.want("apart", "a begins 20ms")
+			a.WantWrite()
+			w.makeReady(a, Readable|Writable)
+			w.want("room", "a: writable 20ms")
+			a.Wake()
+			time.Sleep(5 * time.Millisecond)
+			w.want("Wake first, then what is there to read",
+				"a ends 21ms", "a begins 21ms", "a ends 22ms")
+		})
+	})
+}
