@@ -55,7 +55,12 @@ func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
 	if len(p) < z.minSize {
 		return nil, nil
 	}
-	buf = bufpool.Get(len(p) + 32) // as the compressor wants it, so that it allocates none itself
+	// The compressor writes a little beyond what it keeps. The pool has nothing larger than the default message limit, so a message of that size has to do without.
+	size := len(p) + 64
+	if size > DefaultMessageLimit {
+		size = len(p)
+	}
+	buf = bufpool.Get(max(size, 1))
 	b, ok := z.compressor.Compress((*buf)[:0], p)
 	if !ok {
 		bufpool.Put(buf)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/hawser-go/hawser/deflate"
+	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/conntest"
 )
 
@@ -332,6 +333,33 @@ func TestCompressedFaults(t *testing.T) {
 			conntest.FailEach(t, conntest.Kinds(), faultyIn(role, cfg))
 			allPutBack(t)
 		})
+	}
+}
+
+// TestCompressDoesNotAllocate: messages of sizes around those of buffers, that shrink and that do not.
+func TestCompressDoesNotAllocate(t *testing.T) {
+	if conntest.RaceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for name, params := range map[string]deflate.Params{"no_takeover": noTakeover, "takeover": takeover} {
+		for _, size := range []int{512, 4090, 4096, 65536, 500000, DefaultMessageLimit - 10, DefaultMessageLimit} {
+			for kind, m := range map[string][]byte{"prose": prose(1, size), "noise": noise(size)} {
+				ours, _ := conntest.Pipe(0)
+				c := New(ours, RoleServer, nil, &Config{Compression: &deflate.Config{}})
+				c.compress(params, "")
+				n := testing.AllocsPerRun(20, func() {
+					buf, b := c.compression.deflated(m)
+					if (len(b) > 0) != (kind == "prose") {
+						t.Fatalf("%s of %d bytes became %d", kind, size, len(b))
+					}
+					bufpool.Put(buf)
+				})
+				if n != 0 && (kind == "prose" || size < DefaultMessageLimit-64) { // there the attempt is longer than a buffer of the pool
+					t.Errorf("7.2.1/%s: %v allocations for %d bytes of %s", name, n, size, kind)
+				}
+				c.CloseNow()
+			}
+		}
 	}
 }
 
