@@ -14,7 +14,9 @@ type loop struct {
 func (l *loop) run() {
 	c := l.c
 	var interrupted error
-	if s := c.transport.sock; s != nil {
+	if c.over.Load() {
+		// Whoever ended it before begin may be closing the descriptor, which must not be held then.
+	} else if s := c.transport.sock; s != nil {
 		// An end that is met inside is dealt with outside: it may close the descriptor.
 		interrupted = c.enter(s, l.turn)
 	} else {

@@ -209,10 +209,8 @@ func (c *Conn) fill() error {
 // fillSocket is fill for a socket: no buffer is held while nothing is there.
 func (c *Conn) fillSocket(s *socket) error {
 	if c.fillTurn == nil {
-		c.fillTurn = func(fd uintptr) bool {
-			s.entered(fd)
-			return c.readSocket(s, fd)
-		}
+		// The descriptor is not held: outside of a loop the end of the connection closes it, and a write of that moment would go to whoever gets its number next.
+		c.fillTurn = func(fd uintptr) bool { return c.readSocket(s, fd) }
 	}
 	return c.enter(s, c.fillTurn)
 }
