@@ -31,6 +31,7 @@ type watch struct {
 	stop      func() bool     // unregisters it
 	sequence  uint64          // of the registration: a callback that comes late carries another one
 	cancelled atomic.Bool     // the context has ended, and the deadline is in the past
+	over      bool            // the connection has ended: nothing is registered any more
 }
 
 const (
@@ -150,10 +151,11 @@ func (c *Conn) setReadDeadline(t time.Time) {
 	}
 }
 
-// timedOut is called when a read has returned err. It reports whether that was a deadline, after which reading goes on: err is the context's if that has ended, and the read is to return it.
-func (c *Conn) timedOut(err error) (again bool, _ error) {
+// timedOut is called when a read has returned err. It reports whether that was a deadline, after which reading goes on; if it was that of the context, which the read is to return, cancelled is its
+// error. If neither, err is the transport's end, also if the context has ended at the same time.
+func (c *Conn) timedOut(err error) (again bool, cancelled error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || c.over.Load() {
-		return false, err
+		return false, nil
 	}
 	w := &c.watch
 	if w.cancelled.Load() {
@@ -184,6 +186,9 @@ func (c *Conn) follow(ctx context.Context) error {
 	c.unfollow()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.over {
+		return nil
+	}
 	w.ctx = ctx
 	sequence := w.sequence
 	w.stop = context.AfterFunc(ctx, func() {
@@ -212,6 +217,18 @@ func (c *Conn) unfollow() {
 		w.armed = false
 		c.transport.conn.SetReadDeadline(time.Time{})
 	}
+}
+
+// dismiss ends for good what follow began: a context that outlives the connection must not keep it.
+func (w *watch) dismiss() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	if w.stop != nil {
+		w.stop()
+		w.stop = nil
+	}
+	w.sequence++
 }
 
 // beginClose begins the closing handshake, if it has not begun, from the side of the reader.

@@ -70,6 +70,9 @@ func (l *loop) turn(fd uintptr) bool {
 			}
 			continue
 		}
+		if c.watch.cancelled.Load() {
+			return false // to a deadline in the past, which a peer that always has bytes ready would never meet
+		}
 		if !c.readSocket(s, fd) {
 			return false
 		}
@@ -84,6 +87,7 @@ func (l *loop) end() {
 	// In this order: a Close at the same time either finds no loop and reads itself, or is seen here.
 	c.turn.pass(aRead)
 	if l.left && c.closing() {
+		c.follow(nil) // the loop's context may have ended it
 		c.discardMessages()
 	}
 	c.in.idle()
