@@ -164,6 +164,7 @@ func (c *Conn) addCause(e *CloseError, err error) {
 
 // release closes the transport. It is the last that happens to a connection. While a Messages loop runs, its last is to do it: until then nothing goes through the transport any more.
 func (c *Conn) release() error {
+	c.watch.dismiss()
 	c.mu.Lock()
 	first := !c.released
 	if c.looping {
@@ -241,6 +242,11 @@ func (c *Conn) finish(failed bool) error {
 	e := c.terminate(func(*CloseError) {})
 	c.flushControl() // now if it can be; linger would do it, too, but only when its goroutine runs
 	c.in.discard()
+	// What ends a read must not end linger's: only the close timeout does.
+	c.watch.dismiss()
+	if c.transport.conn != nil {
+		c.transport.conn.SetReadDeadline(time.Time{})
+	}
 	go c.linger(failed)
 	return e
 }

@@ -48,6 +48,10 @@ func (c *Conn) flushControl() {
 			c.passWriteLock()
 			return
 		}
+		if c.held != nil && c.closing() {
+			go c.finishHeld() // it is from before a Close that is due now
+			return
+		}
 		b := c.appendControl(c.control[:0])
 		if c.transport.tryWrite != nil {
 			n, err := c.transport.tryWrite(b)
@@ -67,6 +71,12 @@ func (c *Conn) finishControl(b []byte) {
 	if err := c.transport.write(b); err != nil {
 		c.writeFailed(err)
 	}
+	c.unlockWrite()
+}
+
+// finishHeld writes what is held back, and then what is due. It has the write lock from whoever started it.
+func (c *Conn) finishHeld() {
+	c.writeHeld()
 	c.unlockWrite()
 }
 

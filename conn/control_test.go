@@ -226,3 +226,19 @@ func TestTryWriteTakesAPart(t *testing.T) {
 		})
 	}
 }
+
+// TestCloseLeavesBehindWhatIsHeld: "MUST NOT send any more data frames after sending a Close frame" (RFC 6455, 5.5.1). A write of another goroutine's may be held back a moment longer than the loop has
+// looked; then the reader begins a Close.
+func TestCloseLeavesBehindWhatIsHeld(t *testing.T) {
+	bothRoles(t, "5.5.1/begun_by_the_reader", func(t *testing.T, role Role) {
+		c, p := talk(t, role, nil)
+		c.corked.Store(true)
+		if err := c.Write(Text, []byte("held")); err != nil {
+			t.Fatal(err)
+		}
+		c.beginClose(1001, "idle timeout")
+		p.WantText("what was written before", "held")
+		p.WantClose("the Close", 1001, "idle timeout")
+		p.WantIdle("nothing follows it")
+	})
+}

@@ -31,6 +31,7 @@ type watch struct {
 	stop      func() bool     // unregisters it
 	sequence  uint64          // of the registration: a callback that comes late carries another one
 	cancelled atomic.Bool     // the context has ended, and the deadline is in the past
+	over      bool            // the connection has ended: nothing is registered any more
 }
 
 const (
@@ -91,7 +92,7 @@ func (c *Conn) due() due {
 	w := &c.watch
 	d := due{forever, forever, forever, forever}
 	if w.unfinished != 0 {
-		d.progress = w.unfinished + int64(max(progressGrace, time.Duration(c.in.recv.Received())*time.Second/progressRate))
+		d.progress = w.unfinished + int64(max(progressGrace, time.Duration(c.in.recv.Received()/progressRate)*time.Second))
 	}
 	if c.cfg.IdleTimeout > 0 && !w.closed {
 		d.idle = w.lastMessage + min(int64(c.cfg.IdleTimeout), forever)
@@ -116,6 +117,8 @@ func (c *Conn) step() bool {
 	case d.progress <= now:
 		c.violation = errProgress
 		return false
+	case d.pong <= now && c.cfg.WriteTimeout > 0 && c.pingWaits():
+		w.pinged = now // it has not been asked yet: a message is on its way, which has its own timeout
 	case d.pong <= now:
 		c.readErr = errPongTimeout
 		return false
@@ -127,7 +130,7 @@ func (c *Conn) step() bool {
 	if d.ping <= now {
 		c.compression.shed()
 		w.pinged = now
-		w.closed = !c.sendPing(now) // the closing handshake has begun, which has its own timeout
+		w.closed = !c.sendPing(nil) // the closing handshake has begun, which has its own timeout
 	}
 	w.armed, w.deadline = true, c.due().first()
 	if w.deadline < forever {
@@ -136,6 +139,13 @@ func (c *Conn) step() bool {
 		c.setReadDeadline(time.Time{})
 	}
 	return true
+}
+
+// pingWaits reports whether a Ping has not left yet.
+func (c *Conn) pingWaits() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.send.PingDue()
 }
 
 // setReadDeadline sets the transport's read deadline, unless the context of the read has put it into the past.
@@ -147,10 +157,11 @@ func (c *Conn) setReadDeadline(t time.Time) {
 	}
 }
 
-// timedOut is called when a read has returned err. It reports whether that was a deadline, after which reading goes on: err is the context's if that has ended, and the read is to return it.
-func (c *Conn) timedOut(err error) (again bool, _ error) {
+// timedOut is called when a read has returned err. It reports whether that was a deadline, after which reading goes on; if it was that of the context, which the read is to return, cancelled is its
+// error. If neither, err is the transport's end, also if the context has ended at the same time.
+func (c *Conn) timedOut(err error) (again bool, cancelled error) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) || c.over.Load() {
-		return false, err
+		return false, nil
 	}
 	w := &c.watch
 	if w.cancelled.Load() {
@@ -181,6 +192,9 @@ func (c *Conn) follow(ctx context.Context) error {
 	c.unfollow()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.over {
+		return nil
+	}
 	w.ctx = ctx
 	sequence := w.sequence
 	w.stop = context.AfterFunc(ctx, func() {
@@ -211,6 +225,18 @@ func (c *Conn) unfollow() {
 	}
 }
 
+// dismiss ends for good what follow began: a context that outlives the connection must not keep it.
+func (w *watch) dismiss() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	if w.stop != nil {
+		w.stop()
+		w.stop = nil
+	}
+	w.sequence++
+}
+
 // beginClose begins the closing handshake, if it has not begun, from the side of the reader.
 func (c *Conn) beginClose(code frame.StatusCode, reason string) {
 	c.mu.Lock()
@@ -221,13 +247,20 @@ func (c *Conn) beginClose(code frame.StatusCode, reason string) {
 	c.flushControl()
 }
 
-// sendPing sends a Ping that says when it was sent.
-func (c *Conn) sendPing(now int64) bool {
+// sendPing sends a Ping that says when it was sent, and has p, if it is not nil, wait for the Pong. No two Pings say the same, and a later one says more, also where clocks are coarse.
+func (c *Conn) sendPing(p *ping) bool {
 	var data [protocol.PingSize]byte
-	binary.BigEndian.PutUint64(data[:], uint64(now))
 	c.mu.Lock()
+	sent := max(c.now(), c.lastPing+1)
+	binary.BigEndian.PutUint64(data[:], uint64(sent))
 	open := c.err == nil && c.writeErr == nil && c.send.Ping(data)
-	c.lastPing = now
+	if open {
+		c.lastPing = sent
+		if p != nil {
+			p.sent = sent
+			c.pings = append(c.pings, p)
+		}
+	}
 	c.mu.Unlock()
 	c.flushControl()
 	return open

@@ -479,3 +479,68 @@ func TestPingCall(t *testing.T) {
 		}
 	})
 }
+
+// TestKeepaliveAfterAPause: bytes that come while nobody reads, past the deadline, do not end keepalive.
+func TestKeepaliveAfterAPause(t *testing.T) {
+	eachTransport(t, func(t *testing.T, ours, theirs net.Conn) {
+		c := New(ours, RoleClient, nil, &Config{PingInterval: time.Millisecond, PongTimeout: time.Hour})
+		p := conntest.NewPeer(t, theirs, false)
+		if !c.mayWait() { // as a read does before it waits
+			t.Fatal("the connection is over")
+		}
+		p.SendText("d")
+		time.Sleep(10 * time.Millisecond) // the deadline passes
+		if m, err := c.Read(); err != nil || string(m.Data) != "d" {
+			t.Errorf("the read returns %q, %v", m.Data, err)
+		}
+		read := later(func() error { _, err := c.Read(); return err })
+		p.Timeout = 10 * time.Second
+		if f := p.Next("a silent peer is asked"); f.Opcode != conntest.Ping {
+			t.Errorf("got %v", f)
+		}
+		c.CloseNow()
+		<-read
+	})
+}
+
+// TestKeepaliveBehindAMessage: a peer that is slow to take a message, and has nothing to say meanwhile, is not dead: the Ping has not reached it.
+func TestKeepaliveBehindAMessage(t *testing.T) {
+	bothRoles(t, "5.5.2/a_ping_that_has_not_left", func(t *testing.T, role Role) {
+		ours, theirs := conntest.Pipe(64 << 10)
+		c, _ := talkOver(t, ours, theirs, role, nil)
+		o := readAll(c)
+		const size = 1 << 20
+		written := later(func() error { return c.Write(Binary, make([]byte, size)) })
+		buf := make([]byte, 8<<10)
+		for n := 0; n < size; {
+			time.Sleep(time.Second)
+			m, err := theirs.Read(buf)
+			if err != nil {
+				t.Fatalf("after %d bytes: %v", n, err)
+			}
+			n += m
+		}
+		if err := <-written; err != nil {
+			t.Errorf("Write returns %v", err)
+		}
+		c.CloseNow()
+		<-o
+	})
+}
+
+// TestPingsAtOneTime: clocks are coarse, and in a bubble time stands still; each Ping is answered all the same.
+func TestPingsAtOneTime(t *testing.T) {
+	inBubble(t, "5.5.2/one_after_another", func(t *testing.T) {
+		a, b := Pipe(nil)
+		readA, readB := readAll(a), readAll(b)
+		for range 3 {
+			if rtt, err := a.Ping(t.Context()); rtt != 0 || err != nil {
+				t.Errorf("Ping returns %v, %v", rtt, err)
+			}
+		}
+		a.CloseNow()
+		b.CloseNow()
+		<-readA
+		<-readB
+	})
+}

@@ -14,7 +14,9 @@ type loop struct {
 func (l *loop) run() {
 	c := l.c
 	var interrupted error
-	if s := c.transport.sock; s != nil {
+	if c.over.Load() {
+		// Whoever ended it before begin may be closing the descriptor, which must not be held then.
+	} else if s := c.transport.sock; s != nil {
 		// An end that is met inside is dealt with outside: it may close the descriptor.
 		interrupted = c.enter(s, l.turn)
 	} else {
@@ -68,6 +70,9 @@ func (l *loop) turn(fd uintptr) bool {
 			}
 			continue
 		}
+		if c.watch.cancelled.Load() {
+			return false // to a deadline in the past, which a peer that always has bytes ready would never meet
+		}
 		if !c.readSocket(s, fd) {
 			return false
 		}
@@ -82,6 +87,7 @@ func (l *loop) end() {
 	// In this order: a Close at the same time either finds no loop and reads itself, or is seen here.
 	c.turn.pass(aRead)
 	if l.left && c.closing() {
+		c.follow(nil) // the loop's context may have ended it
 		c.discardMessages()
 	}
 	c.in.idle()

@@ -236,3 +236,29 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 		<-o
 	})
 }
+
+// TestReadHoldsNoDescriptor: outside of a loop the end of the connection closes the descriptor, whose number is somebody else's then.
+func TestReadHoldsNoDescriptor(t *testing.T) {
+	a, b := tcpPair(t)
+	defer b.Close()
+	c := New(a, RoleServer, nil, nil)
+	defer c.CloseNow()
+	if c.transport.sock == nil {
+		t.Skip("descriptors are not used here")
+	}
+	for range 2 {
+		b.Write([]byte{0x81})
+		if err := c.fill(); err != nil {
+			t.Fatal(err)
+		}
+		turn := c.fillTurn
+		c.fillTurn = func(fd uintptr) bool {
+			defer func() {
+				if _, held, _ := c.transport.sock.writeHeld(nil); held {
+					t.Error("a single read holds the descriptor")
+				}
+			}()
+			return turn(fd)
+		}
+	}
+}

@@ -18,15 +18,12 @@ var ErrNotReading = errors.New("hawser: nobody reads this connection, so no pong
 //
 // It waits until ctx ends, and at most [Config].PongTimeout. If nobody has read anything meanwhile, the error matches [ErrNotReading].
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
-	p := &ping{sent: c.now(), answered: make(chan struct{})}
+	p := &ping{answered: make(chan struct{})}
 	read := c.watch.lastRead.Load()
-	c.mu.Lock()
-	c.pings = append(c.pings, p)
-	c.mu.Unlock()
-	defer c.forget(p)
-	if !c.sendPing(p.sent) {
+	if !c.sendPing(p) {
 		return 0, c.closeError()
 	}
+	defer c.forget(p)
 	var timeout <-chan time.Time
 	if c.cfg.PongTimeout > 0 {
 		t := time.NewTimer(c.cfg.PongTimeout)
@@ -75,15 +72,12 @@ func (c *Conn) pong(data []byte) {
 		return
 	}
 	sent := int64(binary.BigEndian.Uint64(data))
-	now := c.now()
-	if sent <= 0 || sent > now {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if sent <= c.lastPong || sent > c.lastPing {
 		return
 	}
+	now := max(c.now(), sent)
 	c.lastPong = sent
 	c.rtt.Store(now - sent)
 	kept := c.pings[:0]

@@ -189,6 +189,9 @@ func (c *Conn) fill() error {
 	}
 	w := &c.watch
 	for looked := false; ; {
+		if w.cancelled.Load() {
+			return contextError(w.ctx) // a transport may find bytes first, and its deadline never
+		}
 		c.noteMessages()
 		switch {
 		case (w.expired || !w.armed) && !looked && c.due().first() <= c.now():
@@ -208,13 +211,13 @@ func (c *Conn) fill() error {
 			c.readErr = err
 			return nil
 		}
-		again, err := c.timedOut(err)
+		again, cancelled := c.timedOut(err)
 		switch {
 		case again:
 			looked = !w.armed || began < w.deadline // it has waited, and not found the deadline passed
 			w.armed = false
-		case w.cancelled.Load():
-			return err
+		case cancelled != nil:
+			return cancelled
 		default:
 			c.readErr = err
 			return nil
@@ -225,10 +228,8 @@ func (c *Conn) fill() error {
 // fillSocket is fill for a socket: no buffer is held while nothing is there.
 func (c *Conn) fillSocket(s *socket) error {
 	if c.fillTurn == nil {
-		c.fillTurn = func(fd uintptr) bool {
-			s.entered(fd)
-			return c.readSocket(s, fd)
-		}
+		// The descriptor is not held: outside of a loop the end of the connection closes it, and a write of that moment would go to whoever gets its number next.
+		c.fillTurn = func(fd uintptr) bool { return c.readSocket(s, fd) }
 	}
 	return c.enter(s, c.fillTurn)
 }
@@ -240,12 +241,13 @@ func (c *Conn) enter(s *socket, turn func(fd uintptr) bool) error {
 		if err == nil {
 			return nil
 		}
-		again, err := c.timedOut(err)
+		again, cancelled := c.timedOut(err)
 		switch {
 		case again:
+			c.watch.armed = false // also if bytes are there: then it has not expired, but is set no more
 			c.setReadDeadline(time.Time{})
-		case c.watch.cancelled.Load():
-			return err
+		case cancelled != nil:
+			return cancelled
 		default:
 			c.readErr = err
 			return nil

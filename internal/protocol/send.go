@@ -126,6 +126,9 @@ func (s *Sender) Ping(data [PingSize]byte) bool {
 	return true
 }
 
+// PingDue reports whether a Ping waits to be sent.
+func (s *Sender) PingDue() bool { return s.pingDue }
+
 // ControlDue reports whether a control frame waits to be sent.
 func (s *Sender) ControlDue() bool { return s.pongDue || s.pingDue || s.closeDue }
 

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,5 +138,16 @@ func TestMaskedByRole(t *testing.T) {
 	s.Handle(ping("ab"))
 	if got, want := string(s.AppendControl(nil, mask.Key{1, 2, 3, 4})), "\x8a\x02ab"; got != want {
 		t.Errorf("server sent %x, want %x", got, want)
+	}
+}
+
+func TestPingDue(t *testing.T) {
+	s := NewSender(Server)
+	due := []bool{s.PingDue()}
+	s.Ping([PingSize]byte{})
+	due = append(due, s.PingDue())
+	s.AppendControl(nil, mask.Key{})
+	if due = append(due, s.PingDue()); !slices.Equal(due, []bool{false, true, false}) {
+		t.Errorf("before, while and after a Ping waits: %v", due)
 	}
 }
