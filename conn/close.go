@@ -168,8 +168,12 @@ func (c *Conn) release() error {
 	c.mu.Lock()
 	first := !c.released
 	if c.looping {
+		cut := c.cut
 		c.cut = true
 		c.mu.Unlock()
+		if cut {
+			return nil
+		}
 		return c.transport.cut()
 	}
 	c.released = true
@@ -244,9 +248,7 @@ func (c *Conn) finish(failed bool) error {
 	c.in.discard()
 	// What ends a read must not end linger's: only the close timeout does.
 	c.watch.dismiss()
-	if c.transport.conn != nil {
-		c.transport.conn.SetReadDeadline(time.Time{})
-	}
+	c.transport.in.SetReadDeadline(time.Time{})
 	go c.linger(failed)
 	return e
 }

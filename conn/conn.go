@@ -69,7 +69,7 @@ type Conn struct {
 // already been read; New does not retain buffered. The Conn closes rwc when it ends.
 //
 // If rwc is a net.Conn its deadlines are used, and set to none first; the reads of any other stream are done by a goroutine, so that a context and keepalive can end the wait for them. If it has a method CloseWrite() error, that half-closes it.
-// rwc's Read and Write must be usable at the same time, and its Close must end both and not wait itself.
+// rwc's Read and Write must be usable at the same time, and its Close must end both and not wait itself. From now on nobody else may use rwc, or close it.
 func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	r := cfg.resolved()
 	return newConn(rwc, role, buffered, &r)

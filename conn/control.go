@@ -87,7 +87,7 @@ func (c *Conn) drainControl() error {
 	}
 	defer c.unlockWrite()
 	if c.writeErr != nil {
-		return c.writeErr
+		return c.closeError()
 	}
 	if err := c.writeHeld(); err != nil { // it is from before a Close that is due now
 		return err

@@ -84,6 +84,10 @@ func (c *Conn) holdFrame(h frame.Header, p []byte) error {
 	}
 	b, open := c.beginData((*c.held)[:c.heldLen])
 	if !open {
+		if c.heldLen == 0 {
+			bufpool.Put(c.held)
+			c.held = nil
+		}
 		return c.closeError()
 	}
 	b = h.Append(b)

@@ -65,6 +65,9 @@ func (in *input) space() []byte {
 		in.buf = bufpool.Get(size)
 		return *in.buf
 	}
+	if in.view && !in.filled && in.w < len(*in.buf) {
+		return (*in.buf)[in.w:] // also of a small one that idle has left: a frame that trickles must not be moved at each byte
+	}
 	empty := from == in.w
 	switch {
 	case len(*in.buf) < size, empty && in.w <= readBufferSize && len(*in.buf) > size:

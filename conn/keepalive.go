@@ -43,8 +43,8 @@ const (
 // forever is longer than any connection lasts, and may be added to a time.
 const forever = 1 << 62
 
-// catchUpTime is enough for a read of what is there, by a transport whose reads cannot but wait.
-const catchUpTime = time.Millisecond
+// catchUpTime is enough for a read of what is there, by a transport whose reads cannot but wait, also where every processor is busy.
+const catchUpTime = 50 * time.Millisecond
 
 var errProgress = &frame.ProtocolError{Code: frame.StatusPolicyViolation, Section: "RFC 6455, 10.4",
 	Detail: "message comes more slowly than 1 KiB/s"}

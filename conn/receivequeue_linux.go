@@ -22,7 +22,9 @@ type receiveQueue struct {
 // ask makes the kernel tell.
 func (q *receiveQueue) ask(fd int) {
 	if q.tcp && !q.asked && inqTellsEnds() {
-		q.asked = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_INQ, 1) == nil
+		// Not MPTCP, which a *net.TCPConn may be, too: bytes may wait in one of its connections that its own queue does not have yet.
+		protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+		q.asked = err == nil && protocol == unix.IPPROTO_TCP && unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_INQ, 1) == nil
 	}
 	q.tcp = q.tcp && q.asked // ask once
 }

@@ -109,7 +109,7 @@ func TestServerHeapAfterHandshakesThatStop(t *testing.T) {
 	bytes, objects := round()
 	bytes2, objects2 := round()
 	t.Logf("1.2/heap: %d bytes in %d objects, then %d in %d", bytes, objects, bytes2, objects2)
-	if bytes2-bytes > 64<<10 || objects2-objects > n/100 {
+	if bytes2-bytes > n*50 || objects2-objects > n/20 {
 		t.Errorf("1.2/heap grows by %d bytes in %d objects", bytes2-bytes, objects2-objects)
 	}
 	if s.openings.m != nil {

@@ -77,7 +77,9 @@ func (c *Conn) writeFrame(h frame.Header, p []byte) error {
 	b, open := c.beginData(b)
 	if !open {
 		if len(b) > 0 && c.writeErr == nil { // what was held is from before the Close
-			c.transport.write(b)
+			if err := c.transport.write(b); err != nil {
+				return c.dataFailed(err)
+			}
 		}
 		return c.closeError()
 	}

@@ -164,9 +164,13 @@ func (r *Receiver) Fail(err error) { r.err = err }
 // Remaining returns how many bytes of the current frame's payload are still to come.
 func (r *Receiver) Remaining() uint64 { return r.remaining }
 
-// Received returns how many bytes of the payload of the message that is unfinished have come, or of the last one.
+// Received returns how many bytes of the payload of the message that is unfinished have come, 0 between messages.
 func (r *Receiver) Received() uint64 {
-	if r.frame.Opcode.IsControl() {
+	control := r.frame.Opcode.IsControl()
+	switch {
+	case !r.rules.Fragmented && (control || r.remaining == 0):
+		return 0
+	case control:
 		return r.size
 	}
 	return r.size - r.remaining
