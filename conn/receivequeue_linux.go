@@ -12,21 +12,31 @@ import (
 // receiveQueue asks with each read of a TCP socket how much is left behind it (TCP_INQ of Linux), because the read that would find nothing costs as much as a short one. It belongs to whose
 // turn it is to read.
 type receiveQueue struct {
-	tcp   bool
+	tcp   bool // it may be asked
 	asked bool
+	turns uint8
 	// drained: the last read left nothing behind it, and neither bytes nor an end waited.
 	drained bool
 	oob     [32]byte // a control message with one int
 }
 
-// ask makes the kernel tell.
+// turnsBeforeAsking is how often a connection has to have something to read before it is worth two system calls to save one a message.
+const turnsBeforeAsking = 4
+
+// ask makes the kernel tell, on a connection that lasts.
 func (q *receiveQueue) ask(fd int) {
-	if q.tcp && !q.asked && inqTellsEnds() {
+	if !q.tcp || q.asked {
+		return
+	}
+	if q.turns++; q.turns <= turnsBeforeAsking {
+		return
+	}
+	if inqTellsEnds() {
 		// Not MPTCP, which a *net.TCPConn may be, too: bytes may wait in one of its connections that its own queue does not have yet.
 		protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
 		q.asked = err == nil && protocol == unix.IPPROTO_TCP && unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_INQ, 1) == nil
 	}
-	q.tcp = q.tcp && q.asked // ask once
+	q.tcp = q.asked // ask once
 }
 
 // read reads what is there without waiting. wait means that nothing is.

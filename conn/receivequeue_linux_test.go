@@ -43,6 +43,7 @@ func TestSocketEmptied(t *testing.T) {
 	}
 	a, b := tcpPair(t)
 	s := newSocket(a)
+	s.queue.turns = turnsBeforeAsking
 	b.Write([]byte("xy"))
 	step := 0
 	err := s.enter(func(fd uintptr) bool {

@@ -114,11 +114,10 @@ func (s *socket) enter(turn func(fd uintptr) bool) error {
 // entered tells at the start of a turn which descriptor that is.
 func (s *socket) entered(fd uintptr) {
 	s.queue.drained = false // something has come since
-	if s.held == int(fd) {  // only turns write it, and they do not overlap
-		return
-	}
 	s.queue.ask(int(fd))
-	s.hold(int(fd))
+	if s.held != int(fd) { // only turns write it, and they do not overlap
+		s.hold(int(fd))
+	}
 }
 
 // read reads what is there without waiting. wait means that nothing is. It is called in a turn.
