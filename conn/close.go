@@ -43,7 +43,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 		}
 		return err
 	case nil:
-		c.follow(nil)
+		c.follow(context.Background())
 		c.discardMessages()
 		c.passTurn()
 	}

@@ -43,6 +43,7 @@ func TestContextOfALoopWhosePeerNeverPauses(t *testing.T) {
 					runtime.Gosched()
 				}
 				c.watch.mu.Lock() // until the deadline is set, too
+				_ = c.watch.ctx
 				c.watch.mu.Unlock()
 			}
 			if n == enough {
@@ -129,7 +130,7 @@ func TestContextDoesNotCutLinger(t *testing.T) {
 		if c.State() == StateClosed {
 			t.Error("the transport is closed before the close timeout")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wait(t, c)
 	})
 }

@@ -395,7 +395,7 @@ func TestInflateEnds(t *testing.T) {
 		},
 		"nobody": func(c *Conn) <-chan outcome { // the turn was passed inside of the message
 			done := make(chan outcome, 1)
-			c.takeTurn(nil, aRead)
+			c.takeTurn(t.Context(), aRead)
 			for c.in.inflation.inflater == nil {
 				if _, p := c.pull(); p == pulledNothing && c.in.inflation.inflater == nil {
 					c.fill()

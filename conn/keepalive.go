@@ -177,7 +177,7 @@ func (c *Conn) timedOut(err error) (again bool, cancelled error) {
 // follow makes the reads that follow end with ctx. It is the caller's turn. The same context again costs nothing: it is recognised by its Done channel.
 func (c *Conn) follow(ctx context.Context) error {
 	w := &c.watch
-	if ctx == nil || ctx.Done() == nil {
+	if ctx.Done() == nil {
 		if w.ctx != nil {
 			c.unfollow()
 		}

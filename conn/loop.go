@@ -1,5 +1,7 @@
 package conn
 
+import "context"
+
 // A loop is one run of Messages.
 //
 // On a socket it runs inside one call of RawConn.Read, the body included: see socket.enter. While it does, closing the descriptor would wait for it, and send nothing before; so release
@@ -87,7 +89,7 @@ func (l *loop) end() {
 	// In this order: a Close at the same time either finds no loop and reads itself, or is seen here.
 	c.turn.pass(aRead)
 	if l.left && c.closing() {
-		c.follow(nil) // the loop's context may have ended it
+		c.follow(context.Background()) // the loop's context may have ended it
 		c.discardMessages()
 	}
 	c.in.idle()

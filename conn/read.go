@@ -20,7 +20,7 @@ import (
 //
 // While the loop runs, other reads return [ErrReading], those that were waiting for their turn, too; so does a second loop, by yielding it. The end of the connection, as [Conn.Wait] sees it,
 // comes when the loop has been left: so its body must not wait for it.
-func (c *Conn) Messages() iter.Seq2[Message, error] { return c.MessagesContext(nil) }
+func (c *Conn) Messages() iter.Seq2[Message, error] { return c.MessagesContext(context.Background()) }
 
 // MessagesContext is like [Conn.Messages], and ends with ctx: then it yields, last, an error that matches ctx's, and the connection is open as after a break.
 func (c *Conn) MessagesContext(ctx context.Context) iter.Seq2[Message, error] {
@@ -41,11 +41,7 @@ func (c *Conn) MessagesContext(ctx context.Context) iter.Seq2[Message, error] {
 
 // takeTurn waits until h may read, and makes the reads end with ctx. If the connection ends meanwhile, the error says how.
 func (c *Conn) takeTurn(ctx context.Context, h turnHolder) error {
-	var cancelled <-chan struct{}
-	if ctx != nil {
-		cancelled = ctx.Done()
-	}
-	switch err := c.turn.take(h, c.done, cancelled); err {
+	switch err := c.turn.take(h, c.done, ctx.Done()); err {
 	case nil:
 	case ErrClosed:
 		return c.ended()
@@ -80,7 +76,7 @@ func (c *Conn) discardInput() {
 // Read returns the next message. The caller owns the result.
 //
 // Once the connection has ended, Read returns a [*CloseError], which matches io.EOF if the end was clean.
-func (c *Conn) Read() (Message, error) { return c.ReadContext(nil) }
+func (c *Conn) Read() (Message, error) { return c.ReadContext(context.Background()) }
 
 // ReadContext is like [Conn.Read], and ends with ctx: then it returns an error that matches ctx's, nothing is lost, and the next read goes on where it was. To pass the same context again costs
 // nothing.
@@ -94,7 +90,7 @@ func (c *Conn) ReadContext(ctx context.Context) (Message, error) {
 // ReadAppend appends the next message to dst and returns it; Data is the extended slice. The caller owns the result. If there is an error, dst is
 // unchanged and Data nil. Errors are those of [Conn.Read].
 func (c *Conn) ReadAppend(dst []byte) (Message, error) {
-	return c.read(nil, func(m Message) Message {
+	return c.read(context.Background(), func(m Message) Message {
 		m.Data = append(dst, m.Data...)
 		return m
 	})
