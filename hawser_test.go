@@ -42,6 +42,16 @@ func TestFrontDoor(t *testing.T) {
 	if x.Role() != hawser.RoleClient || y.Role() != hawser.RoleServer || x.State() != hawser.StateOpen {
 		t.Errorf("Pipe: roles %v, %v, state %v", x.Role(), y.Role(), x.State())
 	}
+	m, err := hawser.Prepare(hawser.Text|hawser.Uncompressed, []byte("p"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.WritePrepared(m); err != nil {
+		t.Error(err)
+	}
+	if m, err := y.Read(); err != nil || string(m.Data) != "p" {
+		t.Errorf("prepared: %q, %v", m.Data, err)
+	}
 	x.CloseNow()
 	y.CloseNow()
 

@@ -93,6 +93,7 @@ func faultyConversation(t *testing.T, role Role, cfg *Config, wrap func(net.Conn
 	if took, most := time.Since(start), patience+DefaultCloseTimeout; took > most {
 		t.Errorf("the conversation took %v, more than %v", took, most)
 	}
+	synctest.Wait() // whoever was closing a transport already has closed it
 	for _, c := range []*Conn{c, p} {
 		select {
 		case <-c.done:

@@ -3,6 +3,7 @@ package conn
 import (
 	"bytes"
 	"compress/flate"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -395,7 +396,7 @@ func TestInflateEnds(t *testing.T) {
 		},
 		"nobody": func(c *Conn) <-chan outcome { // the turn was passed inside of the message
 			done := make(chan outcome, 1)
-			c.takeTurn(t.Context(), aRead)
+			c.takeTurn(context.Background(), aRead)
 			for c.in.inflation.inflater == nil {
 				if _, p := c.pull(); p == pulledNothing && c.in.inflation.inflater == nil {
 					c.fill()

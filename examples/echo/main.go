@@ -32,14 +32,9 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen; port 0 means any free port")
 	mode := flag.String("compress", "off", "permessage-deflate (RFC 7692): off, takeover or no-takeover of the context")
 	flag.Parse()
-	compression, err := compressionOf(*mode)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "echo:", err)
-		os.Exit(2)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, compression, os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
+	if err := run(ctx, *addr, *mode, os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)
 		os.Exit(1)
 	}
@@ -59,7 +54,11 @@ func compressionOf(mode string) (*hawser.Compression, error) {
 }
 
 // run serves until ctx is done, and then ends every connection with 1001 (Going Away).
-func run(ctx context.Context, addr string, compression *hawser.Compression, stdout io.Writer, log *slog.Logger) error {
+func run(ctx context.Context, addr, mode string, stdout io.Writer, log *slog.Logger) error {
+	compression, err := compressionOf(mode)
+	if err != nil {
+		return err
+	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with -addr", err)

@@ -47,17 +47,17 @@ func (r *running) ws() string { return "ws" + strings.TrimPrefix(r.url, "http") 
 // start runs the whole program but for main, on a free port.
 func start(t *testing.T) *running {
 	t.Helper()
-	return startCompressing(t, nil)
+	return startCompressing(t, "off")
 }
 
-func startCompressing(t *testing.T, compression *hawser.Compression) *running {
+func startCompressing(t *testing.T, mode string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stdout, w := io.Pipe()
 	r := &running{log: new(syncBuffer)}
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, "127.0.0.1:0", compression, w, slog.New(slog.NewTextHandler(r.log, nil)))
+		err := run(ctx, "127.0.0.1:0", mode, w, slog.New(slog.NewTextHandler(r.log, nil)))
 		w.CloseWithError(io.ErrUnexpectedEOF)
 		done <- err
 	}()
@@ -102,12 +102,8 @@ func TestCompression(t *testing.T) {
 		"no-takeover": "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
 	} {
 		t.Run(mode, func(t *testing.T) {
-			compression, err := compressionOf(mode)
-			if err != nil {
-				t.Fatal(err)
-			}
 			both := &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}
-			c := dial(t, startCompressing(t, compression).ws(), &hawser.Config{Compression: both})
+			c := dial(t, startCompressing(t, mode).ws(), &hawser.Config{Compression: both})
 			if !strings.HasPrefix(c.Extensions(), want) || (c.Extensions() == "") != (want == "") {
 				t.Errorf("agreed on %q, want %q", c.Extensions(), want)
 			}
@@ -120,7 +116,7 @@ func TestCompression(t *testing.T) {
 			}
 		})
 	}
-	if _, err := compressionOf("on"); err == nil {
+	if err := run(t.Context(), "127.0.0.1:0", "on", io.Discard, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("-compress on is accepted")
 	}
 }
@@ -284,8 +280,18 @@ func TestAddressInUse(t *testing.T) {
 	defer ln.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err = run(ctx, ln.Addr().String(), nil, io.Discard, slog.New(slog.DiscardHandler))
+	err = run(ctx, ln.Addr().String(), "off", io.Discard, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "-addr") || !strings.Contains(err.Error(), ln.Addr().String()) {
 		t.Errorf("got %v, want an error that names the address and -addr", err)
+	}
+}
+
+// TestEchoEnds: echo returns when the connection ends, and leaves it to its caller to say how.
+func TestEchoEnds(t *testing.T) {
+	client, server := hawser.Pipe(nil)
+	client.CloseNow()
+	echo(server)
+	if e := server.CloseInfo(); e == nil || e.Clean() {
+		t.Errorf("the end is %v", e)
 	}
 }

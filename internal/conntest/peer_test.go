@@ -98,6 +98,10 @@ func TestPeerConversation(t *testing.T) {
 		p.WantIdle("an engine says nothing first")
 		engine.Write(Hex("81 02 6869"))
 		p.WantFrame("a frame", text("hi"))
+		engine.Write(Hex("89 01 70"))
+		if f := p.Next("whatever comes next"); f.Opcode != Ping || string(f.Payload) != "p" {
+			t.Errorf("Next returns %v", f)
+		}
 		engine.Write(Hex("81 02 6869 82 01 FF"))
 		p.WantText("a message in one frame", "hi")
 		p.WantBinary("a binary message", []byte{255})
@@ -111,7 +115,7 @@ func TestPeerConversation(t *testing.T) {
 		p.WantIdle("nothing after it")
 		engine.Close()
 		p.WantEOF("the end")
-		if n := len(p.Wire().Frames()); n != 9 {
+		if n := len(p.Wire().Frames()); n != 10 {
 			t.Errorf("%d frames", n)
 		}
 	})

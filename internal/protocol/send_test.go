@@ -151,3 +151,24 @@ func TestPingDue(t *testing.T) {
 		t.Errorf("before, while and after a Ping waits: %v", due)
 	}
 }
+
+// TestPing: one Ping waits, the newest; it leaves behind a Pong and before a Close, masked on the client's side; none is sent once a Close went either way.
+func TestPing(t *testing.T) {
+	s := NewSender(Client)
+	s.Ping([PingSize]byte{1})
+	s.Handle(ping("a"))
+	if !s.Ping([PingSize]byte{'n', 'e', 'w'}) {
+		t.Error("a Ping may not be sent on an open connection")
+	}
+	s.Close(1000, "")
+	if s.Ping([PingSize]byte{2}) {
+		t.Error("a Ping may be sent behind a Close")
+	}
+	var got string
+	for s.ControlDue() {
+		got += string(s.AppendControl(nil, mask.Key{}))
+	}
+	if want := "\x8a\x81\x00\x00\x00\x00a" + "\x89\x88\x00\x00\x00\x00new\x00\x00\x00\x00\x00" + "\x88\x82\x00\x00\x00\x00\x03\xe8"; got != want {
+		t.Errorf("sent %x, want %x", got, want)
+	}
+}
