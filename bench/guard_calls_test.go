@@ -15,13 +15,17 @@ var callGuard = guardGroup{
 	about: `Calls of the transport per message in a Messages loop that writes each message back, over a net.Conn in memory, so that each write is one call: what a socket
 saves with a vector is in the syscalls below. deadlines: SetDeadline and the like. pipelined: 16 messages of 125 bytes arrive at once.
 fragmented: a message of three frames of 125 bytes each arrives at once. ping: a Ping arrives with each message of 125 bytes.`,
-	slack: exact,
+	// What is held back leaves after 1 ms at the latest, so a busy machine makes a write more now and then.
+	slack: func(_ string, v float64) float64 { return max(v/10, 0.05) },
 }
 
 // guardedMessages is how many messages the calls are counted for, a multiple of what arrives at once.
 const guardedMessages = 10 * pipelineDepth
 
 func guardCalls(t *testing.T) {
+	if conntest.RaceEnabled {
+		t.Skip("The race detector makes messages take so long that what is held back for 1 ms leaves early.")
+	}
 	conntest.CheckLeaks(t)
 	got := make(map[string]float64)
 	for _, role := range []hawser.Role{hawser.RoleServer, hawser.RoleClient} {
