@@ -153,7 +153,7 @@ func TestDialStops(t *testing.T) {
 	say := func(answer string) func(nc *conntest.PipeConn) {
 		return func(nc *conntest.PipeConn) { io.WriteString(nc, answer) }
 	}
-	const viaHTTP, viaHTTPS, viaSOCKS = "http://proxy.example", "https://example.com", "socks5://user:pass@proxy.example"
+	const viaHTTP, viaHTTPS, viaSOCKS = "http://relay.example", "https://example.com", "socks5://user:pass@relay.example"
 	for _, tt := range []struct {
 		name   string
 		url    string

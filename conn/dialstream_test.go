@@ -207,7 +207,7 @@ func TestDialTLS(t *testing.T) {
 			t.Errorf("error is %v", err)
 		}
 	})
-	for name, proxy := range map[string]string{"server": "", "proxy": "https://proxy.example"} {
+	for name, proxy := range map[string]string{"server": "", "proxy": "https://relay.example"} {
 		inBubble(t, "4.1/K5/a_"+name+"_that_speaks_no_TLS_is_left", func(t *testing.T) {
 			s := &scriptedServer{capacity: 64 << 10, script: func(nc *conntest.PipeConn) { io.WriteString(nc, "HTTP/1.1 400 Bad Request\r\n\r\n") }}
 			cfg := &Config{NetDial: s.dial}

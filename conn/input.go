@@ -55,10 +55,8 @@ func (in *input) space() []byte {
 	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil && !in.recv.Compressed() {
 		return in.messageSpace()
 	}
-	size := in.bufferSize()
-	from := in.r
+	size, from := in.bufferSize(), in.needed()
 	if in.view {
-		from = in.start
 		size = max(size, int(in.recv.Frame().PayloadLength)) // which fitted the buffer that it came in
 	}
 	if in.buf == nil {
@@ -76,6 +74,14 @@ func (in *input) space() []byte {
 		in.shift(*in.buf, from)
 	}
 	return (*in.buf)[in.w:]
+}
+
+// needed returns where in the read buffer that begins which is needed still.
+func (in *input) needed() int {
+	if in.view {
+		return in.start
+	}
+	return in.r
 }
 
 // bufferSize returns how large the read buffer should be.
@@ -189,10 +195,7 @@ func (in *input) idle() {
 	if in.buf == nil {
 		return
 	}
-	from := in.r
-	if in.view {
-		from = in.start
-	}
+	from := in.needed()
 	switch n := in.w - from; {
 	case n == 0:
 		bufpool.Put(in.buf)

@@ -63,26 +63,26 @@ func TestProxyConnect(t *testing.T) {
 		answer           string
 		address, head    string
 	}{
-		{"4.1/default_port", "ws://server.example.com/chat", "http://proxy.example", nil, established, "tcp proxy.example:80", example + "\r\n"},
-		{"4.1/port", "ws://server.example.com:81/", "http://proxy.example:3128", nil, established, "tcp proxy.example:3128",
+		{"4.1/default_port", "ws://server.example.com/chat", "http://relay.example", nil, established, "tcp relay.example:80", example + "\r\n"},
+		{"4.1/port", "ws://server.example.com:81/", "http://relay.example:3128", nil, established, "tcp relay.example:3128",
 			"CONNECT server.example.com:81 HTTP/1.1\r\nHost: server.example.com:81\r\n\r\n"},
 		{"4.1/IPv6", "ws://[2001:db8::1]/", "http://[::1]:3128", nil, established, "tcp [::1]:3128", "CONNECT [2001:db8::1]:80 HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n"},
 		{"4.1/IPv6_zone", "ws://[fe80::1%25eth0]/", "http://[fe80::2%25eth0]:3128", nil, established, "tcp [fe80::2%eth0]:3128", "CONNECT [fe80::1]:80 HTTP/1.1\r\nHost: [fe80::1]:80\r\n\r\n"},
-		{"4.1/IDNA", "ws://b\u00fccher.example/", "http://proxy.example", nil, established, "tcp proxy.example:80",
+		{"4.1/IDNA", "ws://b\u00fccher.example/", "http://relay.example", nil, established, "tcp relay.example:80",
 			"CONNECT xn--bcher-kva.example:80 HTTP/1.1\r\nHost: xn--bcher-kva.example:80\r\n\r\n"},
-		{"K6/password", "ws://server.example.com/", "http://user:pass%20word@proxy.example", nil, established, "tcp proxy.example:80",
+		{"K6/password", "ws://server.example.com/", "http://user:pass%20word@relay.example", nil, established, "tcp relay.example:80",
 			example + "Proxy-Authorization: Basic dXNlcjpwYXNzIHdvcmQ=\r\n\r\n"},
-		{"K6/no_password", "ws://server.example.com/", "http://user@proxy.example", nil, established, "tcp proxy.example:80", example + "Proxy-Authorization: Basic dXNlcjo=\r\n\r\n"},
-		{"K6/header", "ws://server.example.com/", "http://proxy.example", http.Header{"User-Agent": {"a"}, "X-Team": {"b", "c"}}, established, "tcp proxy.example:80",
+		{"K6/no_password", "ws://server.example.com/", "http://user@relay.example", nil, established, "tcp relay.example:80", example + "Proxy-Authorization: Basic dXNlcjo=\r\n\r\n"},
+		{"K6/header", "ws://server.example.com/", "http://relay.example", http.Header{"User-Agent": {"a"}, "X-Team": {"b", "c"}}, established, "tcp relay.example:80",
 			example + "User-Agent: a\r\nX-Team: b\r\nX-Team: c\r\n\r\n"},
-		{"K6/header_instead_of_password", "ws://server.example.com/", "http://user:secret@proxy.example", http.Header{"Proxy-Authorization": {"Bearer x"}}, established,
-			"tcp proxy.example:80", example + "Proxy-Authorization: Bearer x\r\n\r\n"},
-		{"9.3.6/HTTP_1.0", "ws://server.example.com/", "http://proxy.example", nil, "HTTP/1.0 200 OK\r\n\r\n", "tcp proxy.example:80", example + "\r\n"},
-		{"9.3.6/any_2xx", "ws://server.example.com/", "http://proxy.example", nil, "HTTP/1.1 204 No Content\r\n\r\n", "tcp proxy.example:80", example + "\r\n"},
+		{"K6/header_instead_of_password", "ws://server.example.com/", "http://user:secret@relay.example", http.Header{"Proxy-Authorization": {"Bearer x"}}, established,
+			"tcp relay.example:80", example + "Proxy-Authorization: Bearer x\r\n\r\n"},
+		{"9.3.6/HTTP_1.0", "ws://server.example.com/", "http://relay.example", nil, "HTTP/1.0 200 OK\r\n\r\n", "tcp relay.example:80", example + "\r\n"},
+		{"9.3.6/any_2xx", "ws://server.example.com/", "http://relay.example", nil, "HTTP/1.1 204 No Content\r\n\r\n", "tcp relay.example:80", example + "\r\n"},
 		// "A client MUST ignore any Content-Length or Transfer-Encoding header fields received in a successful response to CONNECT." RFC 9110, 9.3.6
-		{"9.3.6/Content-Length", "ws://server.example.com/", "http://proxy.example", nil, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", "tcp proxy.example:80", example + "\r\n"},
-		{"9.3.6/Transfer-Encoding", "ws://server.example.com/", "http://proxy.example", nil, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "tcp proxy.example:80", example + "\r\n"},
-		{"9.3.6/1xx_first", "ws://server.example.com/", "http://proxy.example", nil, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + established, "tcp proxy.example:80", example + "\r\n"},
+		{"9.3.6/Content-Length", "ws://server.example.com/", "http://relay.example", nil, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", "tcp relay.example:80", example + "\r\n"},
+		{"9.3.6/Transfer-Encoding", "ws://server.example.com/", "http://relay.example", nil, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "tcp relay.example:80", example + "\r\n"},
+		{"9.3.6/1xx_first", "ws://server.example.com/", "http://relay.example", nil, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + established, "tcp relay.example:80", example + "\r\n"},
 	} {
 		for _, pace := range []string{"whole", "byte_by_byte"} {
 			inBubble(t, tt.name+"/"+pace, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestProxyRefuses(t *testing.T) {
 		body   string
 		err    string // a part of the text
 	}{
-		{"K6/407", "HTTP/1.1 407 Proxy Authentication Required\r\nX-Why: password\r\nContent-Length: 6\r\n\r\nno way", 407, "no way", `proxy http://proxy.example: CONNECT was answered with 407 Proxy Authentication Required: "no way"`},
+		{"K6/407", "HTTP/1.1 407 Proxy Authentication Required\r\nX-Why: password\r\nContent-Length: 6\r\n\r\nno way", 407, "no way", `proxy http://relay.example: CONNECT was answered with 407 Proxy Authentication Required: "no way"`},
 		{"K6/401", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", 401, "", "CONNECT was answered with 401 Unauthorized"},
 		{"K6/redirect_is_not_followed", "HTTP/1.1 302 Found\r\nLocation: ws://other.example/\r\nContent-Length: 0\r\n\r\n", 302, "", "CONNECT was answered with 302 Found"},
 		{"K6/101", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 101, "", "CONNECT was answered with 101 Switching Protocols"},
@@ -149,7 +149,7 @@ func TestProxyRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := Dial(t.Context(), "ws://server.example.com/", &Config{NetDial: s.dial, Proxy: viaProxy(t, "http://user:secret@proxy.example"), Redirects: 5, Jar: jar})
+			c, err := Dial(t.Context(), "ws://server.example.com/", &Config{NetDial: s.dial, Proxy: viaProxy(t, "http://user:secret@relay.example"), Redirects: 5, Jar: jar})
 			e := wantProxyError(t, c, err)
 			if e.Status != tt.status || string(e.Body) != tt.body || !strings.Contains(e.Error(), tt.err) || (e.Header != nil) != (tt.status != 0) {
 				t.Errorf("status %d, body %q, text %q; want %d, %q, %q", e.Status, e.Body, e, tt.status, tt.body, tt.err)
@@ -170,7 +170,7 @@ func TestProxyRefuses(t *testing.T) {
 			if read > maxResponseHead {
 				t.Errorf("%d bytes were read", read)
 			}
-			for _, host := range []string{"server.example.com", "proxy.example"} {
+			for _, host := range []string{"server.example.com", "relay.example"} {
 				if cookies := jar.Cookies(&url.URL{Scheme: "http", Host: host, Path: "/"}); len(cookies) != 0 {
 					t.Errorf("the jar has %v for %s", cookies, host)
 				}
@@ -182,8 +182,8 @@ func TestProxyRefuses(t *testing.T) {
 // TestProxyPrefixes: an answer that ends too early, at any byte, is an error.
 func TestProxyPrefixes(t *testing.T) {
 	for proxy, answer := range map[string]string{
-		"http://proxy.example":             established,
-		"socks5://user:pass@proxy.example": "\x05\x02\x01\x00\x05\x00\x00\x03\x04name\x00\x50",
+		"http://relay.example":             established,
+		"socks5://user:pass@relay.example": "\x05\x02\x01\x00\x05\x00\x00\x03\x04name\x00\x50",
 	} {
 		scheme, _, _ := strings.Cut(proxy, ":")
 		for i := range len(answer) {
@@ -222,9 +222,9 @@ func TestProxyFaults(t *testing.T) {
 			conntest.FailEach(t, conntest.Kinds(), func(t *testing.T, wrap func(net.Conn) net.Conn) {
 				inBubble(t, "4.1", func(t *testing.T) {
 					var heads []string
-					s, proxy := proxying(answer, &heads), "http://user:secret@proxy.example"
+					s, proxy := proxying(answer, &heads), "http://user:secret@relay.example"
 					if name == "socks5" {
-						s, proxy = socksServer("user:secret", nil), "socks5://user:secret@proxy.example"
+						s, proxy = socksServer("user:secret", nil), "socks5://user:secret@relay.example"
 					}
 					s.wrap = wrap
 					c, err := Dial(t.Context(), "ws://server.example.com/", &Config{NetDial: s.dial, Proxy: viaProxy(t, proxy)})
@@ -341,15 +341,15 @@ func TestProxyMisuse(t *testing.T) {
 		cfg              Config
 		want             string
 	}{
-		{"K6/scheme", "ws://a/", "ftp://proxy.example", Config{}, "proxy ftp://proxy.example: its scheme is none of http, https, socks5 and socks5h"},
-		{"K6/no_scheme", "ws://a/", "//proxy.example", Config{}, "its scheme is none of"},
+		{"K6/scheme", "ws://a/", "ftp://relay.example", Config{}, "proxy ftp://relay.example: its scheme is none of http, https, socks5 and socks5h"},
+		{"K6/no_scheme", "ws://a/", "//relay.example", Config{}, "its scheme is none of"},
 		{"K6/no_host", "ws://a/", "http://:3128", Config{}, "its URL has no host"},
-		{"K6/colon_in_the_user", "ws://a/", "http://a%3Asecret:b@proxy.example", Config{}, "its user name has a colon"},
-		{"K6/LF_in_the_user", "ws://a/", "http://a%0Asecret@proxy.example", Config{}, "a control character"},
-		{"K6/LF_in_the_password", "ws://a/", "http://a:secret%0A@proxy.example", Config{}, "a control character"},
-		{"K6/CR_LF_in_ProxyHeader", "ws://a/", "http://proxy.example", Config{ProxyHeader: http.Header{"X-A": {"b\r\nsecret: c"}}}, "header field X-A has a control character in its value"},
-		{"K6/Host_in_ProxyHeader", "ws://a/", "https://proxy.example", Config{ProxyHeader: http.Header{"Host": {"b"}}}, "header field Host is set by the handshake"},
-		{"K6/NetDialTLS", "wss://a/", "http://proxy.example", Config{NetDialTLS: mustNotDial(t)}, "Config.NetDialTLS cannot be used through a proxy"},
+		{"K6/colon_in_the_user", "ws://a/", "http://a%3Asecret:b@relay.example", Config{}, "its user name has a colon"},
+		{"K6/LF_in_the_user", "ws://a/", "http://a%0Asecret@relay.example", Config{}, "a control character"},
+		{"K6/LF_in_the_password", "ws://a/", "http://a:secret%0A@relay.example", Config{}, "a control character"},
+		{"K6/CR_LF_in_ProxyHeader", "ws://a/", "http://relay.example", Config{ProxyHeader: http.Header{"X-A": {"b\r\nsecret: c"}}}, "header field X-A has a control character in its value"},
+		{"K6/Host_in_ProxyHeader", "ws://a/", "https://relay.example", Config{ProxyHeader: http.Header{"Host": {"b"}}}, "header field Host is set by the handshake"},
+		{"K6/NetDialTLS", "wss://a/", "http://relay.example", Config{NetDialTLS: mustNotDial(t)}, "Config.NetDialTLS cannot be used through a proxy"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := tt.cfg
@@ -361,7 +361,7 @@ func TestProxyMisuse(t *testing.T) {
 		})
 	}
 	t.Run("K6/proxy_cannot_be_reached", func(t *testing.T) {
-		c, err := Dial(t.Context(), "ws://a/", &Config{Proxy: viaProxy(t, "http://user:secret@proxy.example"), NetDial: func(context.Context, string, string) (net.Conn, error) {
+		c, err := Dial(t.Context(), "ws://a/", &Config{Proxy: viaProxy(t, "http://user:secret@relay.example"), NetDial: func(context.Context, string, string) (net.Conn, error) {
 			return nil, conntest.ErrInjected
 		}})
 		if e := wantProxyError(t, c, err); !errors.Is(e, conntest.ErrInjected) {

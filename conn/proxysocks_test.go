@@ -43,17 +43,17 @@ func TestSOCKS5(t *testing.T) {
 		name, url, proxy, user string
 		address, heard         string
 	}{
-		{"RFC_1928/name", "ws://server.example.com/", "socks5://proxy.example", "", "tcp proxy.example:1080", "\x05\x01\x00\x05\x01\x00\x03\x12server.example.com\x00\x50"},
-		{"RFC_1928/socks5h", "ws://server.example.com/", "socks5h://proxy.example:9050", "", "tcp proxy.example:9050", "\x05\x01\x00\x05\x01\x00\x03\x12server.example.com\x00\x50"},
-		{"RFC_1928/long_name", "ws://" + long + "/", "socks5://proxy.example", "", "tcp proxy.example:1080", "\x05\x01\x00\x05\x01\x00\x03\xcf" + long + "\x00\x50"},
-		{"RFC_1928/IDNA", "ws://b\u00fccher.example/", "socks5://proxy.example", "", "tcp proxy.example:1080", "\x05\x01\x00\x05\x01\x00\x03\x15xn--bcher-kva.example\x00\x50"},
-		{"RFC_1928/IPv4", "ws://192.0.2.7:443/", "socks5://proxy.example", "", "tcp proxy.example:1080", "\x05\x01\x00\x05\x01\x00\x01\xc0\x00\x02\x07\x01\xbb"},
+		{"RFC_1928/name", "ws://server.example.com/", "socks5://relay.example", "", "tcp relay.example:1080", "\x05\x01\x00\x05\x01\x00\x03\x12server.example.com\x00\x50"},
+		{"RFC_1928/socks5h", "ws://server.example.com/", "socks5h://relay.example:9050", "", "tcp relay.example:9050", "\x05\x01\x00\x05\x01\x00\x03\x12server.example.com\x00\x50"},
+		{"RFC_1928/long_name", "ws://" + long + "/", "socks5://relay.example", "", "tcp relay.example:1080", "\x05\x01\x00\x05\x01\x00\x03\xcf" + long + "\x00\x50"},
+		{"RFC_1928/IDNA", "ws://b\u00fccher.example/", "socks5://relay.example", "", "tcp relay.example:1080", "\x05\x01\x00\x05\x01\x00\x03\x15xn--bcher-kva.example\x00\x50"},
+		{"RFC_1928/IPv4", "ws://192.0.2.7:443/", "socks5://relay.example", "", "tcp relay.example:1080", "\x05\x01\x00\x05\x01\x00\x01\xc0\x00\x02\x07\x01\xbb"},
 		{"RFC_1928/IPv6", "ws://[2001:db8::1]/", "socks5://[::1]", "", "tcp [::1]:1080", "\x05\x01\x00\x05\x01\x00\x04\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x50"},
 		{"RFC_1928/IPv6_zone", "ws://[fe80::1%25eth0]/", "socks5://[::1]", "", "tcp [::1]:1080", "\x05\x01\x00\x05\x01\x00\x04\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x50"},
-		{"RFC_1929/password", "ws://a.example/", "socks5://user:pass%20word@proxy.example", "user:pass word", "tcp proxy.example:1080",
+		{"RFC_1929/password", "ws://a.example/", "socks5://user:pass%20word@relay.example", "user:pass word", "tcp relay.example:1080",
 			"\x05\x02\x00\x02\x01\x04user\x09pass word\x05\x01\x00\x03\x09a.example\x00\x50"},
-		{"RFC_1929/password_not_wanted", "ws://a.example/", "socks5://user:secret@proxy.example", "", "tcp proxy.example:1080", "\x05\x02\x00\x02\x05\x01\x00\x03\x09a.example\x00\x50"},
-		{"RFC_1929/empty_password", "ws://a.example/", "socks5://user@proxy.example", "user:", "tcp proxy.example:1080", "\x05\x02\x00\x02\x01\x04user\x00\x05\x01\x00\x03\x09a.example\x00\x50"},
+		{"RFC_1929/password_not_wanted", "ws://a.example/", "socks5://user:secret@relay.example", "", "tcp relay.example:1080", "\x05\x02\x00\x02\x05\x01\x00\x03\x09a.example\x00\x50"},
+		{"RFC_1929/empty_password", "ws://a.example/", "socks5://user@relay.example", "user:", "tcp relay.example:1080", "\x05\x02\x00\x02\x01\x04user\x00\x05\x01\x00\x03\x09a.example\x00\x50"},
 	} {
 		for _, pace := range []string{"whole", "byte_by_byte"} {
 			inBubble(t, tt.name+"/"+pace, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestSOCKS5Refuses(t *testing.T) {
 				io.WriteString(nc, tt.answer)
 				nc.CloseWrite()
 			}}
-			c, err := Dial(t.Context(), "ws://server.example.com/", &Config{NetDial: s.dial, Proxy: viaProxy(t, "socks5://"+tt.user+"proxy.example")})
+			c, err := Dial(t.Context(), "ws://server.example.com/", &Config{NetDial: s.dial, Proxy: viaProxy(t, "socks5://"+tt.user+"relay.example")})
 			if e := wantProxyError(t, c, err); e.Status != 0 || !strings.Contains(e.Error(), tt.err) {
 				t.Errorf("error is %v, want %q", e, tt.err)
 			}
@@ -117,7 +117,7 @@ func TestSOCKS5Refuses(t *testing.T) {
 	}
 	inBubble(t, "RFC_1928/name_of_256_bytes", func(t *testing.T) {
 		s := &scriptedServer{capacity: 1 << 10, script: func(nc *conntest.PipeConn) { io.WriteString(nc, "\x05\x00") }}
-		c, err := Dial(t.Context(), "ws://"+strings.Repeat("a.", 128)+"/", &Config{NetDial: s.dial, Proxy: viaProxy(t, "socks5://proxy.example")})
+		c, err := Dial(t.Context(), "ws://"+strings.Repeat("a.", 128)+"/", &Config{NetDial: s.dial, Proxy: viaProxy(t, "socks5://relay.example")})
 		if e := wantProxyError(t, c, err); !strings.Contains(e.Error(), "FQDN too long") {
 			t.Errorf("error is %v", e)
 		}

@@ -50,9 +50,9 @@ func (w *Window) Release() {
 	w.ring, w.head, w.n = nil, 0, 0
 }
 
-// pooledRing is bufpool's smallest class. Smaller rings are made to measure: a
-// window of 256 octets may not hold 512.
-const pooledRing = 512
+// pooledRing is the size from which rings are bufpool's. Smaller ones are made to
+// measure: a window of 256 octets may not hold 512.
+const pooledRing = bufpool.Smallest
 
 // add makes p the latest part of the history. It does not retain p.
 func (w *Window) add(p []byte) {
