@@ -27,7 +27,7 @@ type Compressor struct {
 	// lock of the list of warm compressors; whoever holds that one only tries this one.
 	mu      sync.Mutex
 	encoder *encoder // nil unless warm
-	cold    history  // unless warm
+	cold    Window   // unless warm
 
 	bits, nbits uint8 // of a message in progress, those that do not fill an octet
 	begun       bool  // there is a message in progress
@@ -46,7 +46,9 @@ type Compressor struct {
 // level is none of the constants.
 func NewCompressor(windowBits int, takeover bool, level Level) *Compressor {
 	check(windowBits, level)
-	return &Compressor{windowBits: uint8(windowBits), takeover: takeover, level: level, warm: &warm}
+	c := &Compressor{windowBits: uint8(windowBits), takeover: takeover, level: level, warm: &warm}
+	c.cold.Init(windowBits, takeover)
+	return c
 }
 
 func check(windowBits int, level Level) {
@@ -179,7 +181,7 @@ func (c *Compressor) Note(p []byte) {
 	if c.encoder != nil {
 		c.encoder.learn(p)
 	} else {
-		c.cold.add(p, c.window())
+		c.cold.add(p)
 	}
 }
 
@@ -194,7 +196,7 @@ func (c *Compressor) shed() {
 	if c.encoder == nil {
 		return
 	}
-	c.cold.add(c.encoder.history(), c.window())
+	c.cold.add(c.encoder.history())
 	c.warm.remove(c)
 	c.encoder.put()
 	c.encoder = nil
@@ -210,7 +212,7 @@ func (c *Compressor) Close() {
 
 // release forgets the history.
 func (c *Compressor) release() {
-	c.cold.drop()
+	c.cold.Release()
 	if c.encoder != nil {
 		c.warm.remove(c)
 		c.encoder.put()
@@ -227,10 +229,10 @@ func (c *Compressor) warmed() *encoder {
 		return c.encoder
 	}
 	c.encoder = getEncoder(c.level, c.window())
-	older, newer := c.cold.parts(c.window())
+	older, newer := c.cold.parts()
 	c.encoder.learn(older)
 	c.encoder.learn(newer)
-	c.cold.drop()
+	c.cold.Release()
 	c.warm.add(c)
 	return c.encoder
 }

@@ -3,7 +3,8 @@ package deflate
 import "github.com/hawser-go/hawser/internal/bufpool"
 
 // Window is what a receiver keeps of one connection between its messages: the
-// LZ77 sliding window, if the context is taken over, and nothing if not.
+// LZ77 sliding window, if the context is taken over, and nothing if not. A
+// Compressor that is quiet keeps one, too.
 //
 // With context takeover it holds the last 2^bits octets of what was inflated,
 // in a buffer that grows with them up to that size and never beyond: after one
@@ -74,6 +75,18 @@ func (w *Window) add(p []byte) {
 		w.head = int32(copy(ring, p[k:]))
 	}
 	w.n = int32(min(int(w.n)+len(p), size))
+}
+
+// parts returns the octets, the older ones first.
+func (w *Window) parts() (older, newer []byte) {
+	if w.ring == nil {
+		return nil, nil
+	}
+	ring := *w.ring
+	if int(w.n) < 1<<w.bits {
+		return nil, ring[:w.n] // it has never gone round
+	}
+	return ring[w.head:], ring[:w.head]
 }
 
 // grow makes room for need octets, at most size. A ring that is smaller than
