@@ -122,6 +122,7 @@ func (cfg *Config) testServer(ctx context.Context, u *url.URL, c *Case) *Result 
 	}
 	conn.SetDeadline(time.Time{})
 	s.play(o.rest)
+	conn.Close()
 	if ctx.Err() != nil {
 		return nil
 	}

@@ -217,6 +217,7 @@ func playCase(t *testing.T, c *Case, peer *wrongPeer) (r *Result) {
 		}
 		r = &Result{Case: c, Agent: "peer"}
 		s.play(nil)
+		ours.Close()
 		s.judge(r)
 		<-ended
 		theirs.Close()

@@ -186,7 +186,8 @@ func (s *FuzzingServer) caseOf(query url.Values) (*Case, error) {
 	return nil, nil
 }
 
-// runCase runs a case against the client that asked for it.
+// runCase runs a case against the client that asked for it. What came of it is stored before the
+// connection is closed: a client that sees the end may ask for the report at once.
 func (s *FuzzingServer) runCase(conn net.Conn, req *http.Request, o opening, c *Case, agent string) {
 	r := &Result{Case: c, Agent: agent, Started: time.Now()}
 	session := &session{c: c, cfg: s.cfg, conn: conn, weServe: true}

@@ -101,7 +101,7 @@ func (s *session) first() int {
 	return first
 }
 
-// play runs the case to the end of the connection. rest is what the peer has sent already.
+// play runs the case until the connection is to be closed, which is left to the caller. rest is what the peer has sent already.
 func (s *session) play(rest []byte) {
 	s.log.begin = time.Now()
 	s.end.opened = true

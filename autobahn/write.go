@@ -74,7 +74,7 @@ func (w *writer) idle() bool {
 	return len(w.queue) == 0 && !w.writing
 }
 
-// finish waits until everything has been written, for at most limit, and closes the connection.
+// finish waits until everything has been written, for at most limit.
 func (w *writer) finish(limit time.Duration) {
 	w.mu.Lock()
 	w.ending = true
@@ -82,5 +82,4 @@ func (w *writer) finish(limit time.Duration) {
 	w.mu.Unlock()
 	w.conn.SetWriteDeadline(time.Now().Add(limit))
 	<-w.done
-	w.conn.Close()
 }

@@ -22,6 +22,7 @@ func recordWrites(t *testing.T, c *Case) (sizes []int) {
 			}
 		}()
 		(&session{c: c, cfg: (&Config{}).withDefaults(), conn: w, weServe: true}).play(nil)
+		ours.Close()
 		theirs.Close()
 		sizes = w.sizes
 	})

@@ -106,6 +106,8 @@ func FuzzPair(f *testing.F) {
 	f.Add([]byte{2, 3, 10, 4, 6, 1, 6, 1, 6, 1, 12, 0, 14, 3, 13, 1, 7, 9, 7, 200})
 	f.Add([]byte{1, 0, 5, 0, 8, 2, 6, 255, 7, 255, 12, 1, 13, 2, 6, 4, 7, 4})
 	f.Fuzz(func(t *testing.T, script []byte) {
+		// 512 sends at most: no message comes to the limit of 1,024 fragments, which the script's oracle does not know.
+		script = script[:min(len(script), 1024)]
 		p := newPair()
 		for len(script) >= 2 {
 			op, arg := script[0], script[1]
