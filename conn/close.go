@@ -18,7 +18,7 @@ import (
 // peer's, and closes the transport as RFC 6455, 7.1.1 says. One absolute deadline, [Config].CloseTimeout, covers it all.
 //
 // While a Messages loop runs, Close returns when the Close frame is sent: the loop goes on until the peer's comes, or finishes the
-// handshake when it is left. Otherwise Close itself reads, and discards messages; it returns when the connection has ended.
+// handshake when it is left. So it does on a connection with [Events], which goes on by itself. Otherwise Close itself reads, and discards messages; it returns when the connection has ended.
 //
 // It returns nil if the end was clean, also if it already was when Close was called, and else how the connection ended. A code or reason that must not be sent
 // (RFC 6455, 7.4; a reason has at most 123 bytes of UTF-8; 1010 is the client's alone) is refused, and the connection stays open. StatusNoStatusRcvd
@@ -37,7 +37,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 	c.mu.Unlock()
 	err := c.drainControl()
 	switch c.turn.take(aRead, c.done, nil) {
-	case ErrReading:
+	case ErrReading, errDriven:
 		if c.CloseInfo() != nil {
 			return c.result()
 		}

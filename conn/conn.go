@@ -52,10 +52,11 @@ type Conn struct {
 	// Both halves. mu is never held over I/O.
 	mu       sync.Mutex
 	send     protocol.Sender
-	err      *CloseError // how the connection ended; set once
-	over     atomic.Bool // err is set
-	looping  bool        // a Messages loop runs
-	cut      bool        // and has to release the transport
+	err      *CloseError            // how the connection ended; set once
+	over     atomic.Bool            // err is set
+	looping  bool                   // a Messages loop runs, or a driver
+	driven   interface{ drained() } // who calls the Events, nil if there are none
+	cut      bool                   // and has to release the transport
 	released bool
 	timer    *time.Timer // the close timeout
 	done     chan struct{}

@@ -17,7 +17,7 @@ var (
 	// ErrClosed is matched by every error that ends a connection for good.
 	ErrClosed = errors.New("hawser: connection closed")
 
-	// ErrReading is returned by a read while a Messages loop of the same connection runs.
+	// ErrReading is returned by a read while a Messages loop of the same connection runs. The error of a read of a connection that calls [Events] matches it.
 	ErrReading = errors.New("hawser: a Messages loop is reading this connection")
 
 	// ErrInvalidMessageType is returned by a write of a message that is neither Text nor Binary, such as the zero Message.

@@ -3,7 +3,6 @@ package conn
 import (
 	"errors"
 	"net/http"
-	"runtime/debug"
 
 	"github.com/hawser-go/hawser/frame"
 )
@@ -15,10 +14,15 @@ import (
 // connection; http.ErrAbortHandler is not logged. A request that fails because of this side is answered with 500 and logged. Handler panics if cfg cannot work: if f
 // is nil or an origin is malformed.
 func Handler(f func(*Conn), cfg *Config) http.Handler {
-	resolved := cfg.resolved()
 	if f == nil {
 		panic("hawser: Handler with a nil function")
 	}
+	return handler(func(c *Conn) { go c.serve(f) }, cfg)
+}
+
+// handler returns an http.Handler that calls f, which must not block, for each connection that it accepts.
+func handler(f func(*Conn), cfg *Config) http.Handler {
+	resolved := cfg.resolved()
 	if err := resolved.validOrigins(); err != nil {
 		panic("hawser: " + err.Error())
 	}
@@ -30,7 +34,7 @@ func Handler(f func(*Conn), cfg *Config) http.Handler {
 			}
 			return
 		}
-		go c.serve(f)
+		f(c)
 	})
 }
 
@@ -38,9 +42,8 @@ func Handler(f func(*Conn), cfg *Config) http.Handler {
 func (c *Conn) serve(f func(*Conn)) {
 	code := frame.StatusInternalError
 	defer func() {
-		if v := recover(); v != nil && v != http.ErrAbortHandler {
-			c.cfg.Logger.Error("hawser: panic in a connection's handler",
-				"remote", c.RemoteAddr(), "panic", v, "stack", string(debug.Stack()))
+		if v := recover(); v != nil {
+			c.panicked(v)
 		}
 		c.Close(code, "")
 	}()

@@ -14,8 +14,22 @@ type loop struct {
 }
 
 func (l *loop) run() {
+	interrupted := l.read()
+	switch {
+	case l.broke:
+	case interrupted != nil:
+		l.yield(Message{}, interrupted)
+	default:
+		if err := l.c.conclude(); !isClean(err) {
+			l.yield(Message{}, err)
+		}
+	}
+	l.left = true
+}
+
+// read gives the body messages until it ends the loop, or no more may come; or an error of the read's context interrupts it.
+func (l *loop) read() (interrupted error) {
 	c := l.c
-	var interrupted error
 	if c.over.Load() {
 		// Whoever ended it before begin may be closing the descriptor, which must not be held then.
 	} else if s := c.transport.sock; s != nil {
@@ -27,16 +41,7 @@ func (l *loop) run() {
 		}
 	}
 	c.uncork()
-	switch {
-	case l.broke:
-	case interrupted != nil:
-		l.yield(Message{}, interrupted)
-	default:
-		if err := c.conclude(); !isClean(err) {
-			l.yield(Message{}, err)
-		}
-	}
-	l.left = true
+	return interrupted
 }
 
 // deliver gives the body all messages that have been read, and reports whether more may come.
@@ -93,6 +98,11 @@ func (l *loop) end() {
 		c.discardMessages()
 	}
 	c.in.idle()
+	c.stopLooping()
+}
+
+// stopLooping tells that nothing goes through the transport for a loop any more, and closes it if it is due.
+func (c *Conn) stopLooping() {
 	c.mu.Lock()
 	c.looping = false
 	cut := c.cut

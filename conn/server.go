@@ -10,12 +10,15 @@ import (
 )
 
 // A Server accepts WebSocket connections from listeners, without net/http: it reads the opening handshake straight from the connection. Each connection has one
-// goroutine.
+// goroutine, or calls Events.
 //
 // The fields must not be modified once a method has been called. Methods may be called from any goroutine.
 type Server struct {
 	// Handler is called for each connection. When it returns, the connection is closed with 1000 if it is still open; after a panic, which is logged, with 1011.
 	Handler func(*Conn)
+
+	// Events are the functions that each connection calls, instead of Handler: one of the two is set. Close ends what the Server has to do for it.
+	Events *Events
 
 	// Config configures the connections, nil for the defaults. HandshakeTimeout counts from the moment at which the connection was accepted.
 	Config *Config
@@ -49,8 +52,11 @@ func (s *Server) prepare() error {
 		s.cfg = s.Config.resolved()
 		s.stop = make(chan struct{})
 		s.err = s.cfg.validOrigins()
-		if s.Handler == nil {
+		switch {
+		case s.Handler == nil && s.Events == nil:
 			s.err = errors.New("hawser: Server.Handler is nil")
+		case s.Handler != nil && s.Events != nil:
+			s.err = errors.New("hawser: Server has a Handler and Events")
 		}
 	})
 	return s.err
@@ -121,7 +127,13 @@ func (s *Server) ServeConn(nc net.Conn) error {
 		return http.ErrServerClosed
 	}
 	c, err := o.upgrade()
-	if c != nil {
+	switch {
+	case c == nil:
+	case s.Events != nil:
+		ended := make(chan struct{})
+		s.drive(c, func() { close(ended) })
+		<-ended
+	default:
 		s.handle(c)
 	}
 	return err
@@ -131,6 +143,14 @@ func (s *Server) ServeConn(nc net.Conn) error {
 func (s *Server) handle(c *Conn) {
 	defer s.remove(c)
 	c.serve(s.Handler)
+}
+
+// drive has c call the Events. ended is called behind them.
+func (s *Server) drive(c *Conn, ended func()) {
+	c.drive(s.Events, func() {
+		s.remove(c)
+		ended()
+	})
 }
 
 // Close closes the listeners and cuts every connection, whatever its state, without a closing handshake; [Conn.CloseNow] does it for one. Connections that a handler in

@@ -55,7 +55,11 @@ func (s *Server) open(nc net.Conn) *opening {
 // connection (TestServerStacks).
 func (o *opening) run() {
 	s := o.server
-	if c, _ := o.upgrade(); c != nil {
+	switch c, _ := o.upgrade(); {
+	case c == nil:
+	case s.Events != nil:
+		s.drive(c, func() {})
+	default:
 		go s.handle(c)
 	}
 }

@@ -15,12 +15,13 @@ type turn struct {
 type turnHolder uint8
 
 const (
-	nobody turnHolder = iota
-	aRead             // a single read, or Close, which reads itself
-	aLoop             // a Messages loop
+	nobody  turnHolder = iota
+	aRead              // a single read, or Close, which reads itself
+	aLoop              // a Messages loop
+	aDriver            // who calls Events
 )
 
-// take takes the turn for h. It waits for a read to end, and returns ErrReading if it is a loop's turn, also if the loop's came while it waited. If done
+// take takes the turn for h. It waits for a read to end, and returns ErrReading if it is a loop's turn, also if the loop's came while it waited; errDriven, which matches that, if a driver's. If done
 // is closed while it waits, it returns ErrClosed, and if cancelled is, context.Canceled.
 func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 	for {
@@ -33,6 +34,9 @@ func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 		case aLoop:
 			t.mu.Unlock()
 			return ErrReading
+		case aDriver:
+			t.mu.Unlock()
+			return errDriven
 		}
 		if t.changed == nil {
 			t.changed = make(chan struct{})
@@ -50,14 +54,20 @@ func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 }
 
 // tryTake takes the turn for a read if it is nobody's.
-func (t *turn) tryTake() bool {
+func (t *turn) tryTake() bool { return t.takeNow(aRead) == nil }
+
+// takeNow takes the turn for h if it is nobody's, and says why not otherwise, as take does.
+func (t *turn) takeNow(h turnHolder) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.holder != nobody {
-		return false
+	switch t.holder {
+	case nobody:
+		t.holder = h
+		return nil
+	case aDriver:
+		return errDriven
 	}
-	t.holder = aRead
-	return true
+	return ErrReading
 }
 
 // pass makes h the holder: nobody, or a loop that is being left becomes a read.
