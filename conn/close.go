@@ -187,7 +187,7 @@ func (c *Conn) release() error {
 	err := c.transport.close()
 	close(c.done)
 	c.discardInput()
-	c.closeCompressor()
+	c.discardOutput()
 	return err
 }
 

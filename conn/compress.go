@@ -52,9 +52,6 @@ func compressedLimit(limit uint64) uint64 { return limit + limit/64 + 1<<10 }
 
 // deflated returns what p is compressed to, in a buffer that the caller gives back, or nil if p is sent as it is. The caller has the write lock.
 func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
-	if len(p) < z.minSize {
-		return nil, nil
-	}
 	// The compressor writes a little beyond what it keeps. The pool has nothing larger than the default message limit, so a message of that size has to do without.
 	size := len(p) + 64
 	if size > DefaultMessageLimit {
@@ -67,21 +64,4 @@ func (z *compression) deflated(p []byte) (buf *[]byte, b []byte) {
 		return nil, nil
 	}
 	return buf, b
-}
-
-// closeCompressor gives back what the compressor of a connection that is over holds. If somebody has the write lock, they do it when they pass it on.
-func (c *Conn) closeCompressor() {
-	z := c.compression
-	if z == nil || z.closed.Load() {
-		return
-	}
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
-		return
-	}
-	z.compressor.Close()
-	z.closed.Store(true)
-	<-c.writeLock
-	c.flushControl() // whoever queued a frame meanwhile found the lock taken
 }

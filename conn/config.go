@@ -18,6 +18,7 @@ import (
 // The defaults of [Config].
 const (
 	DefaultMessageLimit     = 1 << 20
+	DefaultSendQueue        = 1 << 20
 	DefaultHandshakeTimeout = 10 * time.Second
 	DefaultCloseTimeout     = 5 * time.Second
 	DefaultWriteTimeout     = 10 * time.Second
@@ -45,6 +46,12 @@ type Config struct {
 	// WriteTimeout is how long a write may go without any progress before the connection is cut. Progress is looked for when the time is up: so a peer that
 	// reads a little and then stops is cut after less than twice the time. Default 10 s.
 	WriteTimeout time.Duration
+
+	// SendQueue is how many bytes of messages [Conn.Send] may leave waiting for a peer that reads slowly, and how much of a message that a context has cut is kept, see [Conn.WriteContext]. Default 1 MiB.
+	SendQueue int64
+
+	// WhenFull says what Send does when the send queue is full. Default [DropNewest].
+	WhenFull QueuePolicy
 
 	// PingInterval is how long the peer may be silent before a Ping is sent (RFC 6455, 5.5.2), and PongTimeout how long after that before the connection is cut. Any byte that comes is a sign of
 	// life. Both are looked after while somebody reads: while nobody does, a peer is neither asked nor given up. Default 20 s each. Without PingInterval the connection stays as long as the transport
@@ -146,6 +153,12 @@ func (c *Config) resolved() Config {
 		r.MessageLimit = DefaultMessageLimit
 	case r.MessageLimit < 0 || r.MessageLimit > maxMessage:
 		r.MessageLimit = maxMessage
+	}
+	switch {
+	case r.SendQueue == 0:
+		r.SendQueue = DefaultSendQueue
+	case r.SendQueue < 0 || r.SendQueue > maxMessage:
+		r.SendQueue = maxMessage
 	}
 	r.HandshakeTimeout = orDefault(r.HandshakeTimeout, DefaultHandshakeTimeout)
 	r.CloseTimeout = orDefault(r.CloseTimeout, DefaultCloseTimeout)

@@ -16,18 +16,18 @@ func TestConfigResolved(t *testing.T) {
 		cfg  *Config
 		want Config // the numbers
 	}{
-		{"2.9/nil", nil, Config{MessageLimit: 1 << 20, HandshakeTimeout: 10 * time.Second, CloseTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+		{"2.9/nil", nil, Config{MessageLimit: 1 << 20, SendQueue: 1 << 20, HandshakeTimeout: 10 * time.Second, CloseTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
 			PingInterval: 20 * time.Second, PongTimeout: 20 * time.Second}},
-		{"2.9/zero", &Config{}, Config{MessageLimit: 1 << 20, HandshakeTimeout: 10 * time.Second, CloseTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+		{"2.9/zero", &Config{}, Config{MessageLimit: 1 << 20, SendQueue: 1 << 20, HandshakeTimeout: 10 * time.Second, CloseTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
 			PingInterval: 20 * time.Second, PongTimeout: 20 * time.Second}},
-		{"2.9/set", &Config{MessageLimit: 7, HandshakeTimeout: 1, CloseTimeout: 2, WriteTimeout: 3, PingInterval: 4, PongTimeout: 5, IdleTimeout: 6},
-			Config{MessageLimit: 7, HandshakeTimeout: 1, CloseTimeout: 2, WriteTimeout: 3, PingInterval: 4, PongTimeout: 5, IdleTimeout: 6}},
-		{"2.9/negative", &Config{MessageLimit: -1, HandshakeTimeout: -1, CloseTimeout: -time.Hour, WriteTimeout: math.MinInt64, PingInterval: -1, PongTimeout: -1, IdleTimeout: -1},
-			Config{MessageLimit: math.MaxInt - 1<<16}},
-		{"2.9/most_negative", &Config{MessageLimit: math.MinInt64, HandshakeTimeout: math.MinInt64, CloseTimeout: math.MinInt64, WriteTimeout: -1, PingInterval: math.MinInt64, PongTimeout: math.MinInt64, IdleTimeout: math.MinInt64},
-			Config{MessageLimit: math.MaxInt - 1<<16}},
-		{"2.9/more_than_a_slice_holds", &Config{MessageLimit: math.MaxInt64, HandshakeTimeout: math.MaxInt64, CloseTimeout: math.MaxInt64, WriteTimeout: math.MaxInt64, PingInterval: math.MaxInt64, PongTimeout: math.MaxInt64, IdleTimeout: math.MaxInt64},
-			Config{MessageLimit: math.MaxInt - 1<<16, HandshakeTimeout: math.MaxInt64, CloseTimeout: math.MaxInt64, WriteTimeout: math.MaxInt64, PingInterval: math.MaxInt64, PongTimeout: math.MaxInt64, IdleTimeout: math.MaxInt64}},
+		{"2.9/set", &Config{MessageLimit: 7, SendQueue: 8, WhenFull: DropOldest, HandshakeTimeout: 1, CloseTimeout: 2, WriteTimeout: 3, PingInterval: 4, PongTimeout: 5, IdleTimeout: 6},
+			Config{MessageLimit: 7, SendQueue: 8, WhenFull: DropOldest, HandshakeTimeout: 1, CloseTimeout: 2, WriteTimeout: 3, PingInterval: 4, PongTimeout: 5, IdleTimeout: 6}},
+		{"2.9/negative", &Config{MessageLimit: -1, SendQueue: -1, HandshakeTimeout: -1, CloseTimeout: -time.Hour, WriteTimeout: math.MinInt64, PingInterval: -1, PongTimeout: -1, IdleTimeout: -1},
+			Config{MessageLimit: math.MaxInt - 1<<16, SendQueue: math.MaxInt - 1<<16}},
+		{"2.9/most_negative", &Config{MessageLimit: math.MinInt64, SendQueue: math.MinInt64, HandshakeTimeout: math.MinInt64, CloseTimeout: math.MinInt64, WriteTimeout: -1, PingInterval: math.MinInt64, PongTimeout: math.MinInt64, IdleTimeout: math.MinInt64},
+			Config{MessageLimit: math.MaxInt - 1<<16, SendQueue: math.MaxInt - 1<<16}},
+		{"2.9/more_than_a_slice_holds", &Config{MessageLimit: math.MaxInt64, SendQueue: math.MaxInt64, HandshakeTimeout: math.MaxInt64, CloseTimeout: math.MaxInt64, WriteTimeout: math.MaxInt64, PingInterval: math.MaxInt64, PongTimeout: math.MaxInt64, IdleTimeout: math.MaxInt64},
+			Config{MessageLimit: math.MaxInt - 1<<16, SendQueue: math.MaxInt - 1<<16, HandshakeTimeout: math.MaxInt64, CloseTimeout: math.MaxInt64, WriteTimeout: math.MaxInt64, PingInterval: math.MaxInt64, PongTimeout: math.MaxInt64, IdleTimeout: math.MaxInt64}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := tt.cfg.resolved()

@@ -40,14 +40,17 @@ type Conn struct {
 	compression *compression // nil if permessage-deflate has not been negotiated
 	writeErr    error        // nothing can be written any more; written with mu held, too
 	dataErr     error        // the writeErr that cut a message; guarded by mu
-	vector      net.Buffers
-	vectors     [2][]byte
 	control     [protocol.MaxControl]byte
 	held        *[]byte // what is held back, see cork
 	heldLen     int
 	heldSince   atomic.Int64 // see now; 0 if nothing is held
 	holdTimer   *time.Timer
 	corked      atomic.Bool // what is written is held back
+	rest        rest        // of a frame that is cut
+	stream      *MessageWriter
+	draining    bool // what is written was queued by Send
+	queue       atomic.Pointer[sendQueue]
+	kept        atomic.Int64 // bytes of rest
 
 	// Both halves. mu is never held over I/O.
 	mu       sync.Mutex
@@ -64,6 +67,7 @@ type Conn struct {
 	lastPing int64   // when the last Ping was sent, see now
 	lastPong int64   // which Ping was answered last
 	rtt      atomic.Int64
+	lockBack chan struct{} // closed when the goroutine that writes the rest gives the write lock back
 }
 
 // New returns a connection over rwc on which the opening handshake has been done elsewhere. buffered holds bytes that came behind the handshake and have

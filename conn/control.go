@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"context"
+
 	"github.com/hawser-go/hawser/internal/protocol"
 )
 
@@ -48,8 +50,8 @@ func (c *Conn) flushControl() {
 			c.passWriteLock()
 			return
 		}
-		if c.held != nil && c.closing() {
-			go c.finishHeld() // it is from before a Close that is due now
+		if (c.held != nil || c.queued()) && c.closing() {
+			go c.drain() // they are from before a Close that is due now
 			return
 		}
 		b := c.appendControl(c.control[:0])
@@ -68,21 +70,15 @@ func (c *Conn) flushControl() {
 
 // finishControl writes b. It has the write lock from whoever started it.
 func (c *Conn) finishControl(b []byte) {
-	if err := c.transport.write(b); err != nil {
+	if err := c.transport.write(b, nil); err != nil {
 		c.writeFailed(err)
 	}
 	c.unlockWrite()
 }
 
-// finishHeld writes what is held back, and then what is due. It has the write lock from whoever started it.
-func (c *Conn) finishHeld() {
-	c.writeHeld()
-	c.unlockWrite()
-}
-
 // drainControl writes what is due and waits until it is written. It returns an error if it cannot be.
 func (c *Conn) drainControl() error {
-	if err := c.lockWrite(); err != nil {
+	if err := c.lockWrite(context.Background()); err != nil {
 		return err
 	}
 	defer c.unlockWrite()
@@ -92,11 +88,21 @@ func (c *Conn) drainControl() error {
 	if err := c.writeHeld(); err != nil { // it is from before a Close that is due now
 		return err
 	}
+	for c.writeQueued() { // and so is that
+	}
+	return c.writeControl()
+}
+
+// writeControl writes the control frames that are due. The caller has the write lock.
+func (c *Conn) writeControl() error {
+	if c.writeErr != nil {
+		return c.closeError()
+	}
 	b := c.appendControl(c.control[:0])
 	if len(b) == 0 {
 		return nil
 	}
-	if err := c.transport.write(b); err != nil {
+	if err := c.transport.write(b, nil); err != nil {
 		return c.writeFailed(err)
 	}
 	return nil

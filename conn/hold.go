@@ -1,11 +1,11 @@
 package conn
 
 import (
+	"context"
 	"time"
 
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/bufpool"
-	"github.com/hawser-go/hawser/mask"
 )
 
 const (
@@ -44,7 +44,7 @@ func (c *Conn) holdLate() {
 
 // flushHeld writes what is held back. An error is returned by the next write, and is in CloseInfo.
 func (c *Conn) flushHeld() {
-	if c.lockWrite() == nil {
+	if c.lockWrite(context.Background()) == nil {
 		c.writeHeld()
 		c.unlockWrite()
 	}
@@ -60,7 +60,7 @@ func (c *Conn) writeHeld() error {
 	if c.writeErr != nil {
 		return c.closeError()
 	}
-	if err := c.transport.write(b); err != nil {
+	if err := c.transport.write(b, nil); err != nil {
 		return c.dataFailed(err)
 	}
 	return nil
@@ -76,11 +76,27 @@ func (c *Conn) makeRoom(n int) error {
 
 // holdFrame holds a data frame back. The caller has the write lock.
 func (c *Conn) holdFrame(h frame.Header, p []byte) error {
+	if err := c.appendHeld(h, p, heldSize); err != nil {
+		return err
+	}
+	if c.heldSince.Load() == 0 {
+		c.heldSince.Store(c.now())
+		if c.holdTimer == nil {
+			c.holdTimer = time.AfterFunc(holdTime, c.holdLate)
+		} else {
+			c.holdTimer.Reset(holdTime)
+		}
+	}
+	return nil
+}
+
+// appendHeld appends a data frame to what is held back, in a buffer of the given size if nothing is. The caller has the write lock.
+func (c *Conn) appendHeld(h frame.Header, p []byte, size int) error {
 	if err := c.makeRoom(frameOverhead + len(p)); err != nil {
 		return err
 	}
 	if c.held == nil {
-		c.held, c.heldLen = bufpool.Get(heldSize), 0
+		c.held, c.heldLen = bufpool.Get(size), 0
 	}
 	b, open := c.beginData((*c.held)[:c.heldLen])
 	if !open {
@@ -91,22 +107,8 @@ func (c *Conn) holdFrame(h frame.Header, p []byte) error {
 		return c.closeError()
 	}
 	b = h.Append(b)
-	start := len(b)
-	b = b[:start+len(p)]
-	if h.Masked {
-		mask.Copy(b[start:], p, h.MaskingKey)
-	} else {
-		copy(b[start:], p)
-	}
+	b, _ = appendPayload(b, p, h.Masked, h.MaskingKey)
 	c.heldLen = len(b)
-	if c.heldSince.Load() == 0 {
-		c.heldSince.Store(c.now())
-		if c.holdTimer == nil {
-			c.holdTimer = time.AfterFunc(holdTime, c.holdLate)
-		} else {
-			c.holdTimer.Reset(holdTime)
-		}
-	}
 	return nil
 }
 

@@ -8,15 +8,19 @@ import (
 	"github.com/hawser-go/hawser/internal/utf8stream"
 )
 
-// A Prepared is one message for many connections: its text is validated once, and it is compressed once for each window and level that they have agreed on, when the first of them needs it. All methods may be
-// called from any goroutine.
+// A Prepared is one message for many connections: its text is validated once, its frame is made once, and it is compressed once for each window and level that they have agreed on, when the first of them needs
+// it. All methods may be called from any goroutine.
 type Prepared struct {
-	typ   MessageType
-	plain bool // has Uncompressed
-	data  []byte
+	out   outgoing
+	whole []byte // the frame that a server sends uncompressed
 
 	mu         sync.Mutex
-	compressed map[preparedKey][]byte // nil for what does not get shorter
+	compressed map[preparedKey]preparedForm
+}
+
+// preparedForm is a message as a server sends it compressed.
+type preparedForm struct {
+	frame, payload []byte // nil if it does not get shorter
 }
 
 // preparedKey is what the compressed form of a message depends on.
@@ -25,52 +29,58 @@ type preparedKey struct {
 	level      deflate.Level
 }
 
-// Prepare returns the message p of type t for [Conn.WritePrepared]. t may have [Uncompressed]. Errors are those of [Conn.Write]. It does not retain p.
+// Prepare returns the message p of type t for [Conn.WritePrepared], [Conn.SendPrepared] and [Broadcast]. t may have [Uncompressed]. Errors are those of [Conn.Write]. It does not retain p.
 func Prepare(t MessageType, p []byte) (*Prepared, error) {
-	m := &Prepared{typ: t &^ Uncompressed, plain: t&Uncompressed != 0}
-	if err := checkMessage(m.typ, p); err != nil {
+	if err := checkMessage(t&^Uncompressed, p); err != nil {
 		return nil, err
 	}
-	m.data = append([]byte(nil), p...)
+	m := &Prepared{out: outgoing{opcode: frame.Opcode(t &^ Uncompressed), plain: t&Uncompressed != 0}}
+	m.whole, m.out.data = wholeFrame(frame.Header{Fin: true, Opcode: m.out.opcode}, p)
+	m.out.prepared = m
 	return m, nil
 }
 
-// deflated returns the message's compressed payload, nil if it would not be shorter.
-func (m *Prepared) deflated(k preparedKey) []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b, ok := m.compressed[k]
-	if !ok {
-		b = deflate.CompressMessage(nil, m.data, k.windowBits, k.level)
-		if len(b) >= len(m.data) {
-			b = nil
-		}
-		if m.compressed == nil {
-			m.compressed = make(map[preparedKey][]byte)
-		}
-		m.compressed[k] = b
-	}
-	return b
+// wholeFrame returns the unmasked frame with the header h and a copy of p, and that copy.
+func wholeFrame(h frame.Header, p []byte) (whole, payload []byte) {
+	h.PayloadLength = uint64(len(p))
+	whole = h.Append(make([]byte, 0, frame.SizeHeader(h)+len(p)))
+	n := len(whole)
+	whole = append(whole, p...)
+	return whole, whole[n:]
 }
 
-// WritePrepared writes m like [Conn.Write] writes a message. On a connection with context takeover the compressed form refers to nothing before it, and later messages may refer to it.
-func (c *Conn) WritePrepared(m *Prepared) error {
-	if err := c.lockWrite(); err != nil {
-		return err
+func (m *Prepared) outgoing() *outgoing { return &m.out }
+
+// frame returns the frame that a server sends whose connection compresses with z, nil if it does not, and notes it there.
+func (m *Prepared) frame(z *compression) []byte {
+	if z == nil || m.out.plain || len(m.out.data) < z.minSize {
+		return m.whole
 	}
-	defer c.unlockWrite()
-	if c.writeErr != nil {
-		return c.closeError()
+	whole, _, shorter := m.forms(z)
+	if shorter {
+		z.compressor.Note(m.out.data) // the peer's window has it, too
 	}
-	h := frame.Header{Fin: true, Opcode: frame.Opcode(m.typ)}
-	if z := c.compression; z != nil && !m.plain && len(m.data) >= z.minSize && !c.over.Load() {
-		if b := m.deflated(z.prepared); b != nil {
-			z.compressor.Note(m.data) // the peer's window has it, too
-			h.RSV1 = true
-			return c.writeFrame(h, b)
+	return whole
+}
+
+// forms returns the frame that a server sends and the payload that it has, compressed if that is shorter.
+func (m *Prepared) forms(z *compression) (whole, payload []byte, shorter bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, ok := m.compressed[z.prepared]
+	if !ok {
+		if b := deflate.CompressMessage(nil, m.out.data, z.prepared.windowBits, z.prepared.level); len(b) < len(m.out.data) {
+			f.frame, f.payload = wholeFrame(frame.Header{Fin: true, RSV1: true, Opcode: m.out.opcode}, b)
 		}
+		if m.compressed == nil {
+			m.compressed = make(map[preparedKey]preparedForm)
+		}
+		m.compressed[z.prepared] = f
 	}
-	return c.writeFrame(h, m.data)
+	if f.frame == nil {
+		return m.whole, m.out.data, false
+	}
+	return f.frame, f.payload, true
 }
 
 // checkMessage returns why a message may not be sent.

@@ -92,7 +92,7 @@ func TestPreparedOnce(t *testing.T) {
 	}
 	_, server := Pipe(cfg)
 	defer server.CloseNow()
-	conntest.ShouldNotAllocate(t, func() { m.deflated(server.compression.prepared) })
+	conntest.ShouldNotAllocate(t, func() { m.forms(server.compression) })
 }
 
 func TestPrepareRefuses(t *testing.T) {

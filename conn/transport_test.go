@@ -69,11 +69,8 @@ func counted(n int) []byte {
 func TestTransportGoesOn(t *testing.T) {
 	const size = 4 << 20
 	writes := map[string]func(tr *transport, p []byte) error{
-		"write": func(tr *transport, p []byte) error { return tr.write(p) },
-		"writeVector": func(tr *transport, p []byte) error {
-			v := net.Buffers{p[:100], p[100 : size/2], p[size/2:]}
-			return tr.writeVector(&v)
-		},
+		"write": func(tr *transport, p []byte) error { return tr.write(p, nil) },
+		"two": func(tr *transport, p []byte) error { return tr.write(p[:100], p[100:]) },
 	}
 	for kind, pair := range socketPairs() {
 		for name, write := range writes {
@@ -121,12 +118,11 @@ func TestTransportSocketTimeout(t *testing.T) {
 			a, _ := pair(t)
 			tr := newTransport(a, time.Millisecond)
 			// The first of these calls may still make progress until the buffers are full.
-			if err := tr.write(make([]byte, 8<<20)); err != errWriteTimeout {
+			if err := tr.write(make([]byte, 8<<20), nil); err != errWriteTimeout {
 				t.Errorf("write: %v", err)
 			}
-			v := net.Buffers{make([]byte, 8<<20)}
-			if err := tr.writeVector(&v); err != errWriteTimeout {
-				t.Errorf("writeVector: %v", err)
+			if err := tr.write(make([]byte, 10), make([]byte, 8<<20)); err != errWriteTimeout {
+				t.Errorf("write of two: %v", err)
 			}
 		})
 	}
@@ -138,26 +134,25 @@ func TestTransportWriteErrors(t *testing.T) {
 			a, _ := pair(t)
 			tr := newTransport(a, time.Hour)
 			a.Close()
-			if err := tr.write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+			if err := tr.write([]byte("x"), nil); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("write: %v", err)
 			}
-			v := net.Buffers{[]byte("x")}
-			if err := tr.writeVector(&v); !errors.Is(err, net.ErrClosed) {
-				t.Errorf("writeVector: %v", err)
+			if err := tr.write([]byte("x"), []byte("y")); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("write of two: %v", err)
 			}
 		})
 	}
 	inBubble(t, "2.9/short_write_without_an_error", func(t *testing.T) {
 		a, _ := conntest.Pipe(100)
 		tr := newTransport(struct{ shortWriter }{shortWriter{a}}, time.Hour)
-		if err := tr.write([]byte("12345678")); err != io.ErrShortWrite {
+		if err := tr.write([]byte("12345678"), nil); err != io.ErrShortWrite {
 			t.Errorf("write: %v", err)
 		}
 	})
 	inBubble(t, "2.9/no_bytes_and_no_error", func(t *testing.T) {
 		a, _ := conntest.Pipe(100)
 		tr := newTransport(struct{ shortWriter }{shortWriter{a}}, time.Hour)
-		if err := tr.write([]byte("1")); err != io.ErrShortWrite {
+		if err := tr.write([]byte("1"), nil); err != io.ErrShortWrite {
 			t.Errorf("write: %v", err)
 		}
 	})
@@ -185,7 +180,7 @@ func TestTransportTimeout(t *testing.T) {
 			defer b.Close()
 			tr := newTransport(wrap(a), time.Minute)
 			start := time.Now()
-			if err := tr.write([]byte("x")); err != errWriteTimeout {
+			if err := tr.write([]byte("x"), nil); err != errWriteTimeout {
 				t.Errorf("write: %v", err)
 			}
 			if took := time.Since(start); took != time.Minute {
@@ -202,7 +197,7 @@ func TestTransportTimeout(t *testing.T) {
 			tr := newTransport(wrap(a), time.Minute)
 			time.AfterFunc(time.Second, func() { b.Read(make([]byte, 5)) })
 			start := time.Now()
-			if err := tr.write([]byte("0123456789")); err != errWriteTimeout {
+			if err := tr.write([]byte("0123456789"), nil); err != errWriteTimeout {
 				t.Errorf("write: %v", err)
 			}
 			if took := time.Since(start); took != time.Minute {
@@ -227,7 +222,7 @@ func TestTransportTimeout(t *testing.T) {
 				got <- all
 			}()
 			start := time.Now()
-			if err := tr.write(sent); err != nil {
+			if err := tr.write(sent, nil); err != nil {
 				t.Fatalf("write: %v", err)
 			}
 			if took := time.Since(start); took != 6*59*time.Second {
@@ -243,7 +238,7 @@ func TestTransportTimeout(t *testing.T) {
 			defer b.Close()
 			tr := newTransport(wrap(a), 0)
 			time.AfterFunc(1000*time.Hour, func() { b.Read(make([]byte, 5)) })
-			if err := tr.write([]byte("01234")); err != nil {
+			if err := tr.write([]byte("01234"), nil); err != nil {
 				t.Errorf("write: %v", err)
 			}
 		})
@@ -251,7 +246,7 @@ func TestTransportTimeout(t *testing.T) {
 	inBubble(t, "2.9/stream/closed_at_the_timeout", func(t *testing.T) {
 		a, b := conntest.Pipe(0)
 		tr := newTransport(streamOnly{a}, time.Minute)
-		tr.write([]byte("x"))
+		tr.write([]byte("x"), nil)
 		if _, err := b.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("the peer reads %v", err)
 		}
@@ -260,11 +255,11 @@ func TestTransportTimeout(t *testing.T) {
 		a, b := conntest.Pipe(100)
 		defer a.Close()
 		tr := newTransport(streamOnly{a}, time.Minute)
-		if err := tr.write([]byte("x")); err != nil {
+		if err := tr.write([]byte("x"), nil); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if err := tr.write([]byte("y")); err != nil {
+		if err := tr.write([]byte("y"), nil); err != nil {
 			t.Errorf("an hour later: %v", err)
 		}
 		b.Close()
@@ -514,7 +509,7 @@ func TestNoDeadlineIsLeft(t *testing.T) {
 		defer b.Close()
 		spy := &deadlineSpy{Conn: a}
 		tr := newTransport(spy, time.Second)
-		if err := tr.write([]byte("x")); err != nil {
+		if err := tr.write([]byte("x"), nil); err != nil {
 			t.Fatal(err)
 		}
 		if !spy.last.IsZero() {
@@ -526,7 +521,7 @@ func TestNoDeadlineIsLeft(t *testing.T) {
 		defer b.Close()
 		tr := newTransport(&deadlineSpy{Conn: a, refuse: errors.ErrUnsupported}, time.Second)
 		start := time.Now()
-		if err := tr.write([]byte("x")); err != errWriteTimeout {
+		if err := tr.write([]byte("x"), nil); err != errWriteTimeout {
 			t.Errorf("write: %v", err)
 		}
 		if took := time.Since(start); took != time.Second {

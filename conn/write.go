@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"context"
+
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -20,41 +22,65 @@ const (
 // If permessage-deflate has been negotiated (see [Config].Compression), a message of at least its Threshold is compressed, unless t has [Uncompressed] or it would not be shorter.
 //
 // Write returns when the transport has taken the whole message: so it waits while the peer does not read, at most [Config].WriteTimeout
-// without progress. An error that matches [ErrClosed] is final.
+// without progress, and while a [Conn.Writer] is in the middle of a message. An error that matches [ErrClosed] is final. [Conn.WriteContext] ends with a context, [Conn.Send] never waits.
 //
 // While the body of a Messages loop runs and further messages lie ready for it, messages of up to 64 KiB are held back and leave together: when those messages have been delivered, when 64 KiB are held, or
 // 1 ms after the first. An error met then is returned by the next call.
 func (c *Conn) Write(t MessageType, p []byte) error {
-	plain := t&Uncompressed != 0
-	t &^= Uncompressed
-	if err := checkMessage(t, p); err != nil {
+	return c.WriteContext(context.Background(), t, p)
+}
+
+// WriteContext is like [Conn.Write], and ends with ctx: then it returns an [*InterruptedError], which matches ctx's error, and the connection goes on.
+//
+// If nothing of the message had been written, nothing of it will be. Otherwise its rest is kept, up to the size of the send queue, and leaves before anything else: the message must not be sent
+// again. A rest that is larger cannot be kept, and ends the connection.
+func (c *Conn) WriteContext(ctx context.Context, t MessageType, p []byte) error {
+	m := outgoing{opcode: frame.Opcode(t &^ Uncompressed), plain: t&Uncompressed != 0, data: p}
+	if err := checkMessage(t&^Uncompressed, p); err != nil {
 		return err
 	}
-	if err := c.lockWrite(); err != nil {
+	return c.writeMessage(ctx, &m)
+}
+
+// WritePrepared writes m like [Conn.Write] writes a message. On a connection with context takeover the compressed form refers to nothing before it, and later messages may refer to it.
+func (c *Conn) WritePrepared(m *Prepared) error {
+	return c.writeMessage(context.Background(), m.outgoing())
+}
+
+// writeMessage writes a message in one frame, as soon as it is its turn.
+func (c *Conn) writeMessage(ctx context.Context, m *outgoing) error {
+	if err := c.beginMessage(ctx); err != nil {
 		return err
 	}
-	defer c.unlockWrite()
-	if c.writeErr != nil {
-		return c.closeError()
-	}
-	if z := c.compression; z != nil && !plain && !c.over.Load() { // or the compressor would hold something for good
-		if buf, b := z.deflated(p); buf != nil {
-			defer bufpool.Put(buf)
-			return c.writeFrame(frame.Header{Fin: true, RSV1: true, Opcode: frame.Opcode(t)}, b)
-		}
-	}
-	return c.writeFrame(frame.Header{Fin: true, Opcode: frame.Opcode(t)}, p)
+	h, p, buf := c.encode(m)
+	defer bufpool.Put(buf)
+	return c.writeFrame(ctx, h, p)
 }
 
 // frameOverhead is what may stand before a payload: control frames that are due, and the header.
 const frameOverhead = protocol.MaxControl + frame.MaxHeaderSize
 
-// writeFrame writes one data frame with the header h and the payload p, behind what is held back and a Pong if one is due; or holds it back, too. The caller has the write lock.
-func (c *Conn) writeFrame(h frame.Header, p []byte) error {
+// writeFrame writes one data frame and gives the write lock back, which the caller has.
+func (c *Conn) writeFrame(ctx context.Context, h frame.Header, p []byte) error {
+	if ctx.Done() != nil {
+		return c.writeUntil(ctx, h, p)
+	}
+	err := c.writeWhole(h, p)
+	c.unlockWrite()
+	return err
+}
+
+// address completes the header of a frame with the payload p.
+func (c *Conn) address(h *frame.Header, p []byte) {
 	h.PayloadLength = uint64(len(p))
 	if c.role == RoleClient {
 		h.Masked, h.MaskingKey = true, newMaskingKey()
 	}
+}
+
+// writeWhole writes one data frame with the header h and the payload p, behind what is held back and the control frames that are due; or holds it back, too. The caller has the write lock.
+func (c *Conn) writeWhole(h frame.Header, p []byte) error {
+	c.address(&h, p)
 	if frameOverhead+len(p) <= heldSize && c.corked.Load() {
 		return c.holdFrame(h, p)
 	}
@@ -77,7 +103,7 @@ func (c *Conn) writeFrame(h frame.Header, p []byte) error {
 	b, open := c.beginData(b)
 	if !open {
 		if len(b) > 0 && c.writeErr == nil { // what was held is from before the Close
-			if err := c.transport.write(b); err != nil {
+			if err := c.transport.write(b, nil); err != nil {
 				return c.dataFailed(err)
 			}
 		}
@@ -89,16 +115,11 @@ func (c *Conn) writeFrame(h frame.Header, p []byte) error {
 	case c.role == RoleClient:
 		err = c.writeMasked(b, p, h.MaskingKey)
 	case len(p) > copyLimit && c.transport.socket:
-		c.vectors = [2][]byte{b, p}
-		c.vector = c.vectors[:]
-		err = c.transport.writeVector(&c.vector)
-		c.vectors, c.vector = [2][]byte{}, nil // p is not retained
+		err = c.transport.write(b, p)
 	default:
 		// What fits goes with the header, so that a short message is one write and one record of TLS, and the rest follows without a copy.
 		n := min(len(p), copyLimit)
-		if err = c.transport.write(append(b, p[:n]...)); err == nil {
-			err = c.transport.write(p[n:])
-		}
+		err = c.transport.write(append(b, p[:n]...), p[n:])
 	}
 	if err != nil {
 		return c.dataFailed(err)
@@ -114,26 +135,33 @@ func (c *Conn) dataFailed(err error) error {
 	return c.writeFailed(err)
 }
 
-// beginData appends the Pong to b that is due, if one is, and reports whether a data frame may follow. Both under one lock: a Close that becomes due between the
+// beginData appends the control frames that are due to b, and reports whether a data frame may follow. Both under one lock: a Close that becomes due between the
 // question and the write must not leave before the data ("MUST NOT send any more data frames after sending a Close frame", RFC 6455, 5.5.1). The caller has the write lock.
 func (c *Conn) beginData(b []byte) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil || !c.send.MaySendData() {
+	switch {
+	case c.err != nil:
 		return b, false
+	case c.send.MaySendData():
+		return c.appendDue(b), true
+	case c.draining && c.send.CloseWaits():
+		// Queued before this side's Close, which follows.
+		for c.send.ControlDue() && !c.send.CloseNext() {
+			b = c.send.AppendControl(b, c.maskingKey())
+		}
+		return b, true
 	}
-	return c.appendDue(b), true
+	return b, false
 }
 
 // writeMasked writes b and then p masked, through the free rest of b's buffer. p is not modified.
 func (c *Conn) writeMasked(b, p []byte, key mask.Key) error {
 	for {
-		start := len(b)
-		n := min(cap(b)-start, len(p))
-		b = b[:start+n]
-		key = mask.Copy(b[start:], p[:n], key)
+		n := min(cap(b)-len(b), len(p))
+		b, key = appendPayload(b, p[:n], true, key)
 		p = p[n:]
-		if err := c.transport.write(b); err != nil {
+		if err := c.transport.write(b, nil); err != nil {
 			return err
 		}
 		if len(p) == 0 {
@@ -143,33 +171,14 @@ func (c *Conn) writeMasked(b, p []byte, key mask.Key) error {
 	}
 }
 
-// lockWrite waits for the write lock. It returns an error if the connection has ended, or ends meanwhile.
-func (c *Conn) lockWrite() error {
-	select {
-	case c.writeLock <- struct{}{}:
-		return nil
-	default:
+// appendPayload appends p to b, whose capacity has room for it, masked if the frame is, and returns the key for what follows.
+func appendPayload(b, p []byte, masked bool, key mask.Key) ([]byte, mask.Key) {
+	if !masked {
+		return append(b, p...), key
 	}
-	select {
-	case c.writeLock <- struct{}{}:
-		return nil
-	case <-c.done:
-		return c.closeError()
-	}
-}
-
-// unlockWrite gives the write lock back, and sends control frames that became due meanwhile: whoever queued them found the lock taken.
-func (c *Conn) unlockWrite() {
-	c.passWriteLock()
-	c.flushControl()
-}
-
-// passWriteLock gives the write lock back. Whoever ended the connection may have found it taken.
-func (c *Conn) passWriteLock() {
-	<-c.writeLock
-	if c.over.Load() {
-		c.closeCompressor()
-	}
+	start := len(b)
+	b = b[:start+len(p)]
+	return b, mask.Copy(b[start:], p, key)
 }
 
 // writeFailed remembers that nothing can be written any more, and returns what the caller of a write gets. A write that made no progress ends the connection. After any other error,

@@ -132,6 +132,12 @@ func (s *Sender) PingDue() bool { return s.pingDue }
 // ControlDue reports whether a control frame waits to be sent.
 func (s *Sender) ControlDue() bool { return s.pongDue || s.pingDue || s.closeDue }
 
+// CloseNext reports whether the control frame that is due next is a Close: nothing follows it.
+func (s *Sender) CloseNext() bool { return s.closeDue && !s.pongDue && !s.pingDue }
+
+// CloseWaits reports whether a Close frame of this side's own is due that nothing has overtaken: data that was to be sent before it may go first.
+func (s *Sender) CloseWaits() bool { return s.closeDue && s.first && s.state == CloseSent }
+
 // AppendControl appends to b the control frame that is due next, masked with key if this side is a client, and forgets it. A Pong leaves before a Ping, and both before a Close.
 // It appends nothing if none is due.
 func (s *Sender) AppendControl(b []byte, key mask.Key) []byte {

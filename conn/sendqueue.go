@@ -1,0 +1,167 @@
+package conn
+
+import (
+	"sync"
+
+	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/bufpool"
+)
+
+// An outgoing is a message on its way out.
+type outgoing struct {
+	opcode   frame.Opcode
+	plain    bool // is not to be compressed
+	data     []byte
+	prepared *Prepared // whose data is, or nil
+	buf      *[]byte   // that data lies in, if it is the queue's
+}
+
+// queuedOverhead is what a queued message counts for beside its bytes: about what the queue needs to hold it. So empty messages fill it, too.
+const queuedOverhead = 64
+
+func (m *outgoing) cost() int64 { return int64(len(m.data)) + queuedOverhead }
+
+// A sendQueue holds the messages that Send could not write. A connection has none until it needs one.
+type sendQueue struct {
+	mu      sync.Mutex
+	waiting []outgoing // from first on
+	first   int
+	cost    int64         // of those that wait, and of those that are being written
+	payload int64         // their bytes
+	added   uint64        // how many ever were
+	room    chan struct{} // closed when there is more room; nil while nobody waits for that
+	closed  bool
+}
+
+// queued reports whether anything waits in the queue.
+func (c *Conn) queued() bool {
+	q := c.queue.Load()
+	return q != nil && !q.isEmpty()
+}
+
+func (q *sendQueue) isEmpty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.first == len(q.waiting)
+}
+
+// add puts a copy of m behind the others, if what waits then costs at most limit, kept included. dropOldest makes room by dropping from the front. If there is none, room is closed when there is more.
+func (q *sendQueue) add(m *outgoing, limit, kept int64, dropOldest bool) (ok bool, room <-chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return true, nil // the connection is over: as good as sent
+	}
+	for dropOldest && q.first < len(q.waiting) && q.cost+m.cost() > limit-kept {
+		dropped := q.take()
+		q.forget(&dropped)
+		bufpool.Put(dropped.buf)
+	}
+	if q.cost+m.cost() > limit-kept {
+		if q.room == nil {
+			q.room = make(chan struct{})
+		}
+		return false, q.room
+	}
+	n := *m
+	if n.prepared == nil && len(n.data) > 0 {
+		n.buf = bufpool.Get(len(n.data))
+		n.data = append((*n.buf)[:0], n.data...)
+	}
+	q.waiting = append(q.waiting, n)
+	q.added++
+	q.cost += n.cost()
+	q.payload += int64(len(n.data))
+	return true, nil
+}
+
+// next takes the first message. It counts until wrote is called.
+func (q *sendQueue) next() (m outgoing, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.first == len(q.waiting) {
+		return m, false
+	}
+	return q.take(), true
+}
+
+// take takes the first message. The caller has q.mu.
+func (q *sendQueue) take() outgoing {
+	m := q.waiting[q.first]
+	q.waiting[q.first] = outgoing{}
+	q.first++
+	switch n := len(q.waiting) - q.first; {
+	case n == 0:
+		q.waiting, q.first = nil, 0 // an idle connection keeps none of it
+	case q.first >= 16 && q.first >= n: // moved at most as often as it was added
+		copy(q.waiting, q.waiting[q.first:])
+		clear(q.waiting[n:])
+		q.waiting, q.first = q.waiting[:n], 0
+	}
+	return m
+}
+
+// forget ends the counting of m. The caller has q.mu.
+func (q *sendQueue) forget(m *outgoing) {
+	q.cost -= m.cost()
+	q.payload -= int64(len(m.data))
+}
+
+// tell wakes who waits for room. The caller has q.mu.
+func (q *sendQueue) tell() {
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}
+
+// wrote tells that messages with this many bytes, which cost so much, have been written.
+func (q *sendQueue) wrote(payload, cost int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.payload -= payload
+	q.cost -= cost
+	q.tell()
+}
+
+// clear drops all that waits; nothing is added afterwards.
+func (q *sendQueue) clear() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, m := range q.waiting[q.first:] {
+		q.forget(&m)
+		bufpool.Put(m.buf)
+	}
+	q.waiting, q.first, q.closed = nil, 0, true
+	q.tell()
+}
+
+// amount returns how many bytes of messages have not been written.
+func (q *sendQueue) amount() int64 {
+	if q == nil {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.payload
+}
+
+// last returns the number of the message that was added last.
+func (q *sendQueue) last() uint64 {
+	if q == nil {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.added
+}
+
+// reached reports whether all messages up to the given number have left the queue.
+func (q *sendQueue) reached(last uint64) bool {
+	if q == nil {
+		return true
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.added-uint64(len(q.waiting)-q.first) >= last
+}
