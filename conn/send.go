@@ -282,4 +282,3 @@ func (c *Conn) noteDrained() {
 	}
 }
 
-func (c *Conn) drained() {}
