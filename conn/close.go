@@ -193,7 +193,11 @@ func (c *Conn) release() error {
 
 // startCloseTimer starts the one deadline over the end of the connection, if it does not run yet. The caller has c.mu.
 func (c *Conn) startCloseTimer() {
-	if c.timer == nil && c.cfg.CloseTimeout > 0 && !c.released {
+	switch {
+	case c.timer != nil || c.cfg.CloseTimeout == 0 || c.released:
+	case c.transport.loop != nil:
+		c.transport.loop.setCloseTimer(c.cfg.CloseTimeout)
+	default:
 		c.timer = time.AfterFunc(c.cfg.CloseTimeout, func() { c.abort(errCloseTimeout) })
 	}
 }
@@ -249,7 +253,11 @@ func (c *Conn) finish(failed bool) error {
 	// What ends a read must not end linger's: only the close timeout does.
 	c.watch.dismiss()
 	c.transport.in.SetReadDeadline(time.Time{})
-	go c.linger(failed)
+	if l := c.transport.loop; l != nil {
+		l.linger(failed)
+	} else {
+		go c.linger(failed)
+	}
 	return e
 }
 

@@ -62,6 +62,9 @@ type Config struct {
 	// none.
 	IdleTimeout time.Duration
 
+	// EventLoop says whether connections with [Events] are driven by an event loop, instead of a goroutine each. Default [EventLoopAuto].
+	EventLoop EventLoop
+
 	// Subprotocols are the subprotocols that this side speaks, the preferred one first. A client offers them. A server selects the first one that the client
 	// offers, and none if there is no such; see [Conn.Subprotocol].
 	Subprotocols []string

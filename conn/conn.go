@@ -109,18 +109,25 @@ func (c *Conn) Role() Role { return c.role }
 
 // LocalAddr returns the transport's local address, nil if it has none.
 func (c *Conn) LocalAddr() net.Addr {
-	if c.transport.conn == nil {
-		return nil
+	if nc := c.netConn(); nc != nil {
+		return nc.LocalAddr()
 	}
-	return c.transport.conn.LocalAddr()
+	return nil
 }
 
 // RemoteAddr returns the transport's remote address, nil if it has none.
 func (c *Conn) RemoteAddr() net.Addr {
-	if c.transport.conn == nil {
-		return nil
+	if nc := c.netConn(); nc != nil {
+		return nc.RemoteAddr()
 	}
-	return c.transport.conn.RemoteAddr()
+	return nil
+}
+
+// netConn returns the transport, which an event loop may be about to take, nil if it is no net.Conn.
+func (c *Conn) netConn() net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.transport.conn
 }
 
 // State returns the state of the connection.

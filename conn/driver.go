@@ -81,6 +81,9 @@ func (d *driver) check(returned *bool) {
 	}
 	d.broken.Store(true)
 	d.conn.beginClose(frame.StatusInternalError, "")
+	if l := d.conn.transport.loop; l != nil {
+		l.loop.Wake() // what has been read may not have been looked at to its end
+	}
 }
 
 // panicked logs a panic in a function of the application's. It is called while that unwinds.

@@ -74,6 +74,8 @@ func (c *Conn) drive(e *Events, ended func()) error {
 		return err
 	}
 	c.unfollow() // the context of an earlier read
-	c.driveByGoroutine(e, ended)
+	if !c.driveByLoop(e, ended) {
+		c.driveByGoroutine(e, ended)
+	}
 	return nil
 }

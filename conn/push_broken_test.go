@@ -132,9 +132,10 @@ func testPushDrain(t *testing.T, kind pushKind, run func(string, func(t *testing
 		h.want("open")
 		c.drained()
 		h.want("drain")
+		c.CloseNow()
 		p.Close()
-		for c.CloseInfo() == nil {
-			time.Sleep(time.Millisecond)
+		if c.CloseInfo() == nil {
+			t.Error("CloseNow has not ended it")
 		}
 		h.wantQuiet()
 		close(release)

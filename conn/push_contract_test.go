@@ -19,6 +19,9 @@ import (
 // pushPatience is how long a test waits for what has to come.
 const pushPatience = time.Minute
 
+// The event loops start before the first test that looks for leaks: they stay.
+var _ = loops()
+
 // A pushKind is a transport with a way to drive a connection over it.
 type pushKind struct {
 	name string
@@ -166,7 +169,19 @@ func pushPairs(t *testing.T) map[string]func(t *testing.T) (ours, theirs net.Con
 func TestPushByGoroutine(t *testing.T) {
 	for name, pair := range pushPairs(t) {
 		t.Run(name, func(t *testing.T) {
-			testPushContract(t, pushKind{name, pair, func(*Config) {}})
+			testPushContract(t, pushKind{name, pair, func(cfg *Config) { cfg.EventLoop = EventLoopNever }})
+		})
+	}
+}
+
+// TestPushByLoop runs it over the sockets that an event loop drives.
+func TestPushByLoop(t *testing.T) {
+	if loops() == nil || !EventLoopAuto.here() {
+		t.Skip("there is no event loop here")
+	}
+	for name, pair := range socketPairs() {
+		t.Run(name, func(t *testing.T) {
+			testPushContract(t, pushKind{name, func(t *testing.T) (ours, theirs net.Conn) { return pair(t) }, func(*Config) {}})
 		})
 	}
 }

@@ -281,4 +281,3 @@ func (c *Conn) noteDrained() {
 		c.drained()
 	}
 }
-

@@ -23,7 +23,8 @@ type transport struct {
 	expired func() // called when timeout has passed, where there are no deadlines
 	// socket: conn is exactly a *net.TCPConn or a *net.UnixConn. Wrappers of one are driven through their methods.
 	socket bool
-	sock   *socket // the same, where its descriptor can be used
+	sock   *socket     // the same, where its descriptor can be used
+	loop   *loopDriver // conn, if an event loop has the socket
 	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
 	tryWrite func(p []byte) (n int, err error)
 	vector   net.Buffers // of writeSome, so that it does not allocate
@@ -50,6 +51,11 @@ func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
 		t.in = newTimedReader(rwc)
 	}
 	return t
+}
+
+// adopt makes the socket an event loop's.
+func (t *transport) adopt(l *loopDriver) {
+	*t = transport{rwc: l, conn: l, in: l, timeout: t.timeout, expired: t.expired, socket: true, loop: l, tryWrite: l.tryWrite, once: new(sync.Once)}
 }
 
 // maxTimedWrite is how much is written under one deadline where a write that timed out cannot be gone on with, or
@@ -91,7 +97,7 @@ func (t *transport) writeNow(p []byte) (n int, err error) {
 	case len(p) == 0:
 	case t.sock != nil:
 		n, _, err = t.sock.writeHeld(p)
-	case t.tryWrite != nil && !t.socket:
+	case t.tryWrite != nil && (!t.socket || t.loop != nil):
 		n, err = t.tryWrite(p)
 	}
 	return n, err
@@ -110,6 +116,8 @@ func (t *transport) writeSome(p, q []byte) (n int, err error) {
 	switch {
 	case len(p) == 0:
 		p = q
+	case len(q) > 0 && t.loop != nil:
+		return t.loop.write(p, q)
 	case len(q) > 0 && t.socket:
 		t.vectors = [2][]byte{p, q}
 		t.vector = t.vectors[:]
@@ -183,8 +191,11 @@ func (t *transport) closeWrite() bool {
 
 // cut ends both directions of the stream at once. A socket's descriptor stays open, for a loop that holds it.
 func (t *transport) cut() error {
-	if t.sock != nil {
+	switch {
+	case t.sock != nil:
 		return t.sock.shutdown()
+	case t.loop != nil:
+		return t.loop.shutdown()
 	}
 	return t.close()
 }

@@ -85,7 +85,7 @@ func goroutines() map[string]string {
 }
 
 // runners reports whether a stack is that of a goroutine which tests cannot leak: it runs the tests,
-// or came into being with the runtime.
+// came into being with the runtime, or waits for the events of all connections.
 func runners(stack string) bool {
 	for _, mark := range []string{
 		"\ntesting.(*T).Run(",
@@ -99,6 +99,8 @@ func runners(stack string) bool {
 		"\ncreated by runtime/pprof.",
 		"\ncreated by runtime/trace.",
 		"\ncreated by os/signal.",
+		"/internal/evloop.(*owner).wait(",
+		"/internal/evloop.(*Group).monitor(",
 	} {
 		if strings.Contains(stack, mark) {
 			return true

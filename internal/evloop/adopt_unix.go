@@ -15,19 +15,22 @@ import (
 // It takes a c whose dynamic type is exactly *net.TCPConn or *net.UnixConn; what wraps one may do more than pass bytes on. After an error, which matches [ErrUnsupported]
 // for other types, c is as it was.
 func Adopt(c net.Conn) (fd int, err error) {
+	fd, err = Duplicate(c)
+	if err == nil {
+		c.Close()
+	}
+	return fd, err
+}
+
+// Duplicate is Adopt without closing c.
+func Duplicate(c net.Conn) (fd int, err error) {
 	switch c := c.(type) {
 	case *net.TCPConn:
-		fd, err = duplicate(c)
+		return duplicate(c)
 	case *net.UnixConn:
-		fd, err = duplicate(c)
-	default:
-		return -1, ErrUnsupported
+		return duplicate(c)
 	}
-	if err != nil {
-		return -1, err
-	}
-	c.Close()
-	return fd, nil
+	return -1, ErrUnsupported
 }
 
 // duplicate returns another descriptor of the same file.

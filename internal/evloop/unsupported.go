@@ -9,6 +9,9 @@ func newPoller() (Poller, error) { return nil, ErrUnsupported }
 // Adopt returns [ErrUnsupported] here.
 func Adopt(net.Conn) (fd int, err error) { return -1, ErrUnsupported }
 
+// Duplicate returns [ErrUnsupported] here.
+func Duplicate(net.Conn) (fd int, err error) { return -1, ErrUnsupported }
+
 // A Listener does not exist here.
 type Listener struct{}
 
