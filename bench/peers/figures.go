@@ -61,7 +61,7 @@ func (r *report) group(name string) (scenarios []*scenarioReport) {
 
 func kindOf(p *peer) chart.Kind {
 	switch {
-	case p.Name == "hawser":
+	case p.Name == "hawser", p.Name == "hawser-push":
 		return chart.Ours
 	case p.Raw:
 		return chart.Reference

@@ -32,7 +32,7 @@ type adapter struct {
 
 // adapters has a line for each library: its file is named after it.
 var adapters = []*adapter{
-	&hawserAdapter, &gorillaAdapter, &coderAdapter, &gobwasAdapter, &wsutilAdapter, &gwsAdapter, &nbioAdapter, &fasthttpAdapter, &xnetAdapter,
+	&hawserAdapter, &hawserPushAdapter, &gorillaAdapter, &coderAdapter, &gobwasAdapter, &wsutilAdapter, &gwsAdapter, &nbioAdapter, &fasthttpAdapter, &xnetAdapter,
 	&rawAdapter, &rawepollAdapter,
 }
 
