@@ -29,10 +29,11 @@ func (e EventLoop) here() bool {
 
 // loops returns the event loops, of which a process has as many as processors, for all its connections; nil if there are none here. They start with the first connection, and wait without a wake-up while nothing happens.
 var loops = sync.OnceValue(func() *evloop.Group {
-	// Buffers are taken from the pool, by each connection for what it is about to read: the loop's own are not used.
-	g, err := evloop.New(evloop.Config{BufferSize: 1, ApartBufferSize: 1})
-	if err != nil {
-		return nil
-	}
+	g, _ := newLoops()
 	return g
 })
+
+func newLoops() (*evloop.Group, error) {
+	// Buffers are taken from the pool, by each connection for what it is about to read: the loop's own are not used.
+	return evloop.New(evloop.Config{BufferSize: 1, ApartBufferSize: 1})
+}

@@ -55,7 +55,7 @@ func eachPushDoor(t *testing.T, f func(t *testing.T, door func(e *Events, cfg *C
 // TestEventsOfServers: a server's connections call their Events, with all that the handshake left.
 func TestEventsOfServers(t *testing.T) {
 	eachPushDoor(t, func(t *testing.T, door func(e *Events, cfg *Config) func() *conntest.Peer) {
-		h := &caller{t: t, lines: make(chan string, 1000)}
+		h := newCaller(t)
 		dial := door(h.events(Events{
 			Open: func(c *Conn) {
 				if c.Value() != "value" {

@@ -25,7 +25,7 @@ func testPushBegins(t *testing.T, kind pushKind, run func(string, func(t *testin
 		c := New(ours, RoleServer, buffered, cfg)
 		p := conntest.NewPeer(t, theirs, true)
 		t.Cleanup(func() { c.CloseNow(); p.Close() })
-		return c, p, &caller{t: t, lines: make(chan string, 1000)}
+		return c, p, newCaller(t)
 	}
 	run("3/a_connection_that_has_ended_is_opened_and_closed", func(t *testing.T) {
 		c, _, h := begin(t, nil)

@@ -36,6 +36,12 @@ type caller struct {
 	busy  atomic.Bool
 	open  atomic.Int32
 	ended atomic.Int32
+	// closed is closed when Close has been called.
+	closed chan struct{}
+}
+
+func newCaller(t *testing.T) *caller {
+	return &caller{t: t, lines: make(chan string, 1000), closed: make(chan struct{})}
 }
 
 // events returns Events that note what is called and then call e's.
@@ -69,6 +75,8 @@ func (k *caller) events(e Events) *Events {
 			defer k.enter()()
 			if k.ended.Add(1) != 1 {
 				k.t.Error("Close is called twice")
+			} else {
+				defer close(k.closed)
 			}
 			if err == nil || err != c.CloseInfo() {
 				k.t.Errorf("Close gets %v, CloseInfo is %v", err, c.CloseInfo())
@@ -137,7 +145,7 @@ func (k pushKind) start(t *testing.T, e Events, cfg *Config) (*Conn, *conntest.P
 	k.cfg(cfg)
 	ours, theirs := k.pair(t)
 	c, p := talkOver(t, ours, theirs, RoleServer, cfg)
-	h := &caller{t: t, lines: make(chan string, 1000)}
+	h := newCaller(t)
 	if err := c.Drive(h.events(e)); err != nil {
 		t.Fatal(err)
 	}
