@@ -27,6 +27,8 @@ func Pipe(cfg *Config) (a, b *Conn) {
 		a.compress(params, extensions)
 		b.compress(params, extensions)
 	}
+	a.observe(Event{Kind: EventOpened})
+	b.observe(Event{Kind: EventOpened})
 	return a, b
 }
 

@@ -26,6 +26,7 @@ type transport struct {
 	sock   *socket // the same, where its descriptor can be used
 	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
 	tryWrite func(p []byte) (n int, err error)
+	taken    uint64      // bytes that the transport has taken
 	vector   net.Buffers // of writeSome, so that it does not allocate
 	vectors  [2][]byte
 	once     *sync.Once
@@ -79,6 +80,7 @@ func (t *transport) write(p, q []byte) error {
 		if err != nil && (n == 0 || !t.goesOn(err)) {
 			return writeError(err)
 		}
+		t.taken += uint64(n)
 		k := min(n, len(p))
 		p, q = p[k:], q[n-k:]
 	}
@@ -94,6 +96,7 @@ func (t *transport) writeNow(p []byte) (n int, err error) {
 	case t.tryWrite != nil && !t.socket:
 		n, err = t.tryWrite(p)
 	}
+	t.taken += uint64(n)
 	return n, err
 }
 
@@ -102,7 +105,9 @@ func (t *transport) writeAtOnce(p []byte) (n int, err error) {
 	if t.tryWrite == nil {
 		return 0, nil
 	}
-	return t.tryWrite(p)
+	n, err = t.tryWrite(p)
+	t.taken += uint64(n)
+	return n, err
 }
 
 // writeSome writes something of p and q, of both together only to a socket.

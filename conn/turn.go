@@ -60,6 +60,13 @@ func (t *turn) tryTake() bool {
 	return true
 }
 
+// taken reports whether it is anybody's turn.
+func (t *turn) taken() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.holder != nobody
+}
+
 // pass makes h the holder: nobody, or a loop that is being left becomes a read.
 func (t *turn) pass(h turnHolder) {
 	t.mu.Lock()

@@ -1,0 +1,166 @@
+package conn
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/protocol"
+)
+
+// An Observer is told what happens on connections: see [Config].Observer. Without one nothing is spent on it.
+//
+// Observe is called from the goroutine to which it happens, for a connection from several, also at the same time. It must not wait, and not call a method of c that does: what it takes, the connection takes.
+type Observer interface {
+	Observe(c *Conn, e Event)
+}
+
+// ObserverFunc is a function that is an Observer.
+type ObserverFunc func(c *Conn, e Event)
+
+// Observe calls f.
+func (f ObserverFunc) Observe(c *Conn, e Event) { f(c, e) }
+
+// EventKind says what has happened.
+type EventKind uint8
+
+const (
+	// EventOpened: the opening handshake is done. The first event.
+	EventOpened EventKind = iota + 1
+	// EventMessageReceived: a whole message has come and is about to be delivered. Opcode, Size.
+	EventMessageReceived
+	// EventMessageSent: a frame with a message, or a fragment of one, is about to be passed to the transport. Opcode, Size.
+	EventMessageSent
+	// EventControlReceived: a Ping, Pong or Close frame has come. Opcode, Size; Code of a Close; RTT of a Pong that answers one of this side's Pings.
+	EventControlReceived
+	// EventControlSent: a Ping, Pong or Close frame is about to be passed to the transport. Opcode, Size; Code of a Close.
+	EventControlSent
+	// EventQueueFull: the send queue had no room for a message. Size; Queue.
+	EventQueueFull
+	// EventClosed: the connection has ended. End. The last event of this connection that says something of the peer; a write that was under way may still follow.
+	EventClosed
+)
+
+// String returns for example "message received".
+func (k EventKind) String() string {
+	switch k {
+	case EventOpened:
+		return "opened"
+	case EventMessageReceived:
+		return "message received"
+	case EventMessageSent:
+		return "message sent"
+	case EventControlReceived:
+		return "control frame received"
+	case EventControlSent:
+		return "control frame sent"
+	case EventQueueFull:
+		return "send queue full"
+	case EventClosed:
+		return "closed"
+	}
+	return "invalid"
+}
+
+// An Event is something that has happened on a connection. Which fields are set depends on its Kind. More kinds and fields may come.
+type Event struct {
+	Kind EventKind
+	// Opcode is the frame's, that of a received message its first frame's.
+	Opcode frame.Opcode
+	// Size is that of the payload in bytes: of a message received when it has been inflated, of a frame sent as it leaves.
+	Size int
+	// Queue is what waits in the send queue, as in [Conn.BufferedAmount].
+	Queue int64
+	// Code is the status code of a Close frame.
+	Code frame.StatusCode
+	// RTT is the round-trip time that a Pong has measured, 0 if it has not.
+	RTT time.Duration
+	// End is how the connection ended.
+	End *CloseError
+}
+
+// observe tells the Observer, if there is one. Callers on the path of each message look for themselves, so that it costs a comparison.
+func (c *Conn) observe(e Event) {
+	if o := c.cfg.Observer; o != nil {
+		o.Observe(c, e)
+	}
+}
+
+// observeControl tells of a control frame that has come.
+func (c *Conn) observeControl(op frame.Opcode, e protocol.Event, rtt time.Duration) {
+	if c.cfg.Observer != nil {
+		c.observe(Event{Kind: EventControlReceived, Opcode: op, Size: len(e.Payload), Code: e.Code, RTT: rtt})
+	}
+}
+
+// noteSent counts and tells of a data frame that is about to leave. The caller has the write lock.
+func (c *Conn) noteSent(h *frame.Header) {
+	if h.Fin {
+		c.sent.messages++
+	}
+	if c.cfg.Observer != nil {
+		c.observe(Event{Kind: EventMessageSent, Opcode: h.Opcode, Size: int(h.PayloadLength)})
+	}
+}
+
+// observeSent tells of the control frames in b, which are about to leave.
+func (c *Conn) observeSent(b []byte) {
+	if c.cfg.Observer == nil {
+		return
+	}
+	for len(b) > 0 {
+		h, n := frame.ConsumeHeader(b)
+		e := Event{Kind: EventControlSent, Opcode: h.Opcode, Size: int(h.PayloadLength)}
+		if h.Opcode == frame.OpcodeClose {
+			c.mu.Lock()
+			e.Code = c.send.Sent().Code
+			c.mu.Unlock()
+		}
+		c.observe(e)
+		b = b[n+e.Size:]
+	}
+}
+
+// observeFull tells that the send queue has no room for m.
+func (c *Conn) observeFull(m *outgoing) {
+	if c.cfg.Observer != nil {
+		c.observe(Event{Kind: EventQueueFull, Opcode: m.opcode, Size: len(m.data), Queue: c.BufferedAmount()})
+	}
+}
+
+// LogObserver returns an Observer that logs with l: the opening and end of connections and full send queues at level Info, a connection that did not end cleanly at Warn, and messages and control frames at Debug.
+func LogObserver(l *slog.Logger) Observer {
+	return ObserverFunc(func(c *Conn, e Event) {
+		level := slog.LevelDebug
+		switch {
+		case e.Kind == EventClosed && !e.End.Clean():
+			level = slog.LevelWarn
+		case e.Kind == EventOpened, e.Kind == EventClosed, e.Kind == EventQueueFull:
+			level = slog.LevelInfo
+		}
+		ctx := context.Background()
+		if !l.Enabled(ctx, level) {
+			return
+		}
+		attrs := []slog.Attr{slog.Any("remote", c.RemoteAddr())}
+		switch e.Kind {
+		case EventOpened:
+			attrs = append(attrs, slog.String("subprotocol", c.Subprotocol()), slog.String("extensions", c.Extensions()))
+		case EventClosed:
+			attrs = append(attrs, slog.String("end", e.End.Error()))
+		default:
+			attrs = append(attrs, slog.String("opcode", e.Opcode.String()), slog.Int("size", e.Size))
+		}
+		if e.Code != 0 {
+			attrs = append(attrs, slog.Int("code", int(e.Code)))
+		}
+		if e.RTT != 0 {
+			attrs = append(attrs, slog.Duration("rtt", e.RTT))
+		}
+		if e.Queue != 0 {
+			attrs = append(attrs, slog.Int64("queue", e.Queue))
+		}
+		l.LogAttrs(ctx, level, "hawser: "+e.Kind.String(), attrs...)
+	})
+}
