@@ -262,6 +262,7 @@ func (c *Conn) enter(s *socket, turn func(fd uintptr) bool) error {
 func (c *Conn) readSocket(s *socket, fd uintptr) bool {
 	n, wait, err := s.read(fd, c.in.space())
 	c.in.advance(n)
+	c.in.behind = s.queue.left
 	switch {
 	case wait:
 		c.in.idle()
