@@ -43,10 +43,10 @@ type (
 	Observer = conn.Observer
 	// ObserverFunc is a function that is an Observer.
 	ObserverFunc = conn.ObserverFunc
-	// Event is something that has happened on a connection.
-	Event = conn.Event
-	// EventKind says what.
-	EventKind = conn.EventKind
+	// Observation is something that has happened on a connection.
+	Observation = conn.Observation
+	// ObservationKind says what.
+	ObservationKind = conn.ObservationKind
 	// Role is the side of a connection.
 	Role = conn.Role
 	// State is the state of a connection, as the browser's WebSocket API names it.
@@ -93,13 +93,13 @@ const (
 
 // What an Observer is told.
 const (
-	EventOpened          = conn.EventOpened
-	EventMessageReceived = conn.EventMessageReceived
-	EventMessageSent     = conn.EventMessageSent
-	EventControlReceived = conn.EventControlReceived
-	EventControlSent     = conn.EventControlSent
-	EventQueueFull       = conn.EventQueueFull
-	EventClosed          = conn.EventClosed
+	ObservedOpened          = conn.ObservedOpened
+	ObservedMessageReceived = conn.ObservedMessageReceived
+	ObservedMessageSent     = conn.ObservedMessageSent
+	ObservedControlReceived = conn.ObservedControlReceived
+	ObservedControlSent     = conn.ObservedControlSent
+	ObservedQueueFull       = conn.ObservedQueueFull
+	ObservedClosed          = conn.ObservedClosed
 )
 
 // The sides of a connection.

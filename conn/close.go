@@ -187,7 +187,7 @@ func (c *Conn) release() error {
 	err := c.transport.close()
 	close(c.done)
 	if c.cfg.Observer != nil {
-		c.observe(Event{Kind: EventClosed, End: c.CloseInfo()})
+		c.observe(Observation{Kind: ObservedClosed, End: c.CloseInfo()})
 	}
 	c.discardInput()
 	c.discardOutput()

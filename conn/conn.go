@@ -79,7 +79,7 @@ type Conn struct {
 func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	r := cfg.resolved()
 	c := newConn(rwc, role, buffered, &r)
-	c.observe(Event{Kind: EventOpened})
+	c.observe(Observation{Kind: ObservedOpened})
 	return c
 }
 

@@ -122,7 +122,7 @@ func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, er
 		return nil, nil, err
 	}
 	if c != nil {
-		c.observe(Event{Kind: EventOpened})
+		c.observe(Observation{Kind: ObservedOpened})
 	}
 	return c, next, nil
 }

@@ -13,59 +13,59 @@ import (
 //
 // Observe is called from the goroutine to which it happens, for a connection from several, also at the same time. It must not wait, and not call a method of c that does: what it takes, the connection takes.
 type Observer interface {
-	Observe(c *Conn, e Event)
+	Observe(c *Conn, e Observation)
 }
 
 // ObserverFunc is a function that is an Observer.
-type ObserverFunc func(c *Conn, e Event)
+type ObserverFunc func(c *Conn, e Observation)
 
 // Observe calls f.
-func (f ObserverFunc) Observe(c *Conn, e Event) { f(c, e) }
+func (f ObserverFunc) Observe(c *Conn, e Observation) { f(c, e) }
 
-// EventKind says what has happened.
-type EventKind uint8
+// ObservationKind says what has happened.
+type ObservationKind uint8
 
 const (
-	// EventOpened: the opening handshake is done. The first event.
-	EventOpened EventKind = iota + 1
-	// EventMessageReceived: a whole message has come and is about to be delivered. Opcode, Size.
-	EventMessageReceived
-	// EventMessageSent: a frame with a message, or a fragment of one, is about to be passed to the transport. Opcode, Size.
-	EventMessageSent
-	// EventControlReceived: a Ping, Pong or Close frame has come. Opcode, Size; Code of a Close; RTT of a Pong that answers one of this side's Pings.
-	EventControlReceived
-	// EventControlSent: a Ping, Pong or Close frame is about to be passed to the transport. Opcode, Size; Code of a Close.
-	EventControlSent
-	// EventQueueFull: the send queue had no room for a message. Size; Queue.
-	EventQueueFull
-	// EventClosed: the connection has ended. End. The last event of this connection that says something of the peer; a write that was under way may still follow.
-	EventClosed
+	// ObservedOpened: the opening handshake is done. The first event.
+	ObservedOpened ObservationKind = iota + 1
+	// ObservedMessageReceived: a whole message has come and is about to be delivered. Opcode, Size.
+	ObservedMessageReceived
+	// ObservedMessageSent: a frame with a message, or a fragment of one, is about to be passed to the transport. Opcode, Size.
+	ObservedMessageSent
+	// ObservedControlReceived: a Ping, Pong or Close frame has come. Opcode, Size; Code of a Close; RTT of a Pong that answers one of this side's Pings.
+	ObservedControlReceived
+	// ObservedControlSent: a Ping, Pong or Close frame is about to be passed to the transport. Opcode, Size; Code of a Close.
+	ObservedControlSent
+	// ObservedQueueFull: the send queue had no room for a message. Size; Queue.
+	ObservedQueueFull
+	// ObservedClosed: the connection has ended. End. The last event of this connection that says something of the peer; a write that was under way may still follow.
+	ObservedClosed
 )
 
 // String returns for example "message received".
-func (k EventKind) String() string {
+func (k ObservationKind) String() string {
 	switch k {
-	case EventOpened:
+	case ObservedOpened:
 		return "opened"
-	case EventMessageReceived:
+	case ObservedMessageReceived:
 		return "message received"
-	case EventMessageSent:
+	case ObservedMessageSent:
 		return "message sent"
-	case EventControlReceived:
+	case ObservedControlReceived:
 		return "control frame received"
-	case EventControlSent:
+	case ObservedControlSent:
 		return "control frame sent"
-	case EventQueueFull:
+	case ObservedQueueFull:
 		return "send queue full"
-	case EventClosed:
+	case ObservedClosed:
 		return "closed"
 	}
 	return "invalid"
 }
 
-// An Event is something that has happened on a connection. Which fields are set depends on its Kind. More kinds and fields may come.
-type Event struct {
-	Kind EventKind
+// An Observation is something that has happened on a connection. Which fields are set depends on its Kind. More kinds and fields may come.
+type Observation struct {
+	Kind ObservationKind
 	// Opcode is the frame's, that of a received message its first frame's.
 	Opcode frame.Opcode
 	// Size is that of the payload in bytes: of a message received when it has been inflated, of a frame sent as it leaves.
@@ -81,7 +81,7 @@ type Event struct {
 }
 
 // observe tells the Observer, if there is one. Callers on the path of each message look for themselves, so that it costs a comparison.
-func (c *Conn) observe(e Event) {
+func (c *Conn) observe(e Observation) {
 	if o := c.cfg.Observer; o != nil {
 		o.Observe(c, e)
 	}
@@ -90,7 +90,7 @@ func (c *Conn) observe(e Event) {
 // observeControl tells of a control frame that has come.
 func (c *Conn) observeControl(op frame.Opcode, e protocol.Event, rtt time.Duration) {
 	if c.cfg.Observer != nil {
-		c.observe(Event{Kind: EventControlReceived, Opcode: op, Size: len(e.Payload), Code: e.Code, RTT: rtt})
+		c.observe(Observation{Kind: ObservedControlReceived, Opcode: op, Size: len(e.Payload), Code: e.Code, RTT: rtt})
 	}
 }
 
@@ -100,7 +100,7 @@ func (c *Conn) noteSent(h *frame.Header) {
 		c.sent.messages++
 	}
 	if c.cfg.Observer != nil {
-		c.observe(Event{Kind: EventMessageSent, Opcode: h.Opcode, Size: int(h.PayloadLength)})
+		c.observe(Observation{Kind: ObservedMessageSent, Opcode: h.Opcode, Size: int(h.PayloadLength)})
 	}
 }
 
@@ -111,7 +111,7 @@ func (c *Conn) observeSent(b []byte) {
 	}
 	for len(b) > 0 {
 		h, n := frame.ConsumeHeader(b)
-		e := Event{Kind: EventControlSent, Opcode: h.Opcode, Size: int(h.PayloadLength)}
+		e := Observation{Kind: ObservedControlSent, Opcode: h.Opcode, Size: int(h.PayloadLength)}
 		if h.Opcode == frame.OpcodeClose {
 			c.mu.Lock()
 			e.Code = c.send.Sent().Code
@@ -125,18 +125,18 @@ func (c *Conn) observeSent(b []byte) {
 // observeFull tells that the send queue has no room for m.
 func (c *Conn) observeFull(m *outgoing) {
 	if c.cfg.Observer != nil {
-		c.observe(Event{Kind: EventQueueFull, Opcode: m.opcode, Size: len(m.data), Queue: c.BufferedAmount()})
+		c.observe(Observation{Kind: ObservedQueueFull, Opcode: m.opcode, Size: len(m.data), Queue: c.BufferedAmount()})
 	}
 }
 
 // LogObserver returns an Observer that logs with l: the opening and end of connections and full send queues at level Info, a connection that did not end cleanly at Warn, and messages and control frames at Debug.
 func LogObserver(l *slog.Logger) Observer {
-	return ObserverFunc(func(c *Conn, e Event) {
+	return ObserverFunc(func(c *Conn, e Observation) {
 		level := slog.LevelDebug
 		switch {
-		case e.Kind == EventClosed && !e.End.Clean():
+		case e.Kind == ObservedClosed && !e.End.Clean():
 			level = slog.LevelWarn
-		case e.Kind == EventOpened, e.Kind == EventClosed, e.Kind == EventQueueFull:
+		case e.Kind == ObservedOpened, e.Kind == ObservedClosed, e.Kind == ObservedQueueFull:
 			level = slog.LevelInfo
 		}
 		ctx := context.Background()
@@ -145,9 +145,9 @@ func LogObserver(l *slog.Logger) Observer {
 		}
 		attrs := []slog.Attr{slog.Any("remote", c.RemoteAddr())}
 		switch e.Kind {
-		case EventOpened:
+		case ObservedOpened:
 			attrs = append(attrs, slog.String("subprotocol", c.Subprotocol()), slog.String("extensions", c.Extensions()))
-		case EventClosed:
+		case ObservedClosed:
 			attrs = append(attrs, slog.String("end", e.End.Error()))
 		default:
 			attrs = append(attrs, slog.String("opcode", e.Opcode.String()), slog.Int("size", e.Size))

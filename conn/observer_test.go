@@ -21,10 +21,10 @@ type events struct {
 	all []string
 }
 
-func (o *events) Observe(c *Conn, e Event) {
+func (o *events) Observe(c *Conn, e Observation) {
 	c.State() // may be asked
 	s := e.Kind.String()
-	if e.Kind != EventOpened && e.Kind != EventClosed {
+	if e.Kind != ObservedOpened && e.Kind != ObservedClosed {
 		s += fmt.Sprintf(" %v %d", e.Opcode, e.Size)
 	}
 	if e.Code != 0 {
@@ -112,13 +112,13 @@ func TestObserver(t *testing.T) {
 	})
 }
 
-func TestEventKindNames(t *testing.T) {
-	for k := EventOpened; k <= EventClosed; k++ {
+func TestObservationKindNames(t *testing.T) {
+	for k := ObservedOpened; k <= ObservedClosed; k++ {
 		if k.String() == "invalid" {
 			t.Errorf("%d has no name", k)
 		}
 	}
-	if EventKind(0).String() != "invalid" {
+	if ObservationKind(0).String() != "invalid" {
 		t.Error("0 has a name")
 	}
 }
@@ -134,12 +134,12 @@ func TestLogObserver(t *testing.T) {
 		}}))
 		o := LogObserver(l)
 		client, server := Pipe(nil)
-		o.Observe(client, Event{Kind: EventOpened})
-		o.Observe(client, Event{Kind: EventControlReceived, Opcode: frame.OpcodePong, Size: 8, RTT: time.Second})
-		o.Observe(client, Event{Kind: EventControlSent, Opcode: frame.OpcodeClose, Size: 2, Code: 1000})
-		o.Observe(client, Event{Kind: EventQueueFull, Opcode: frame.OpcodeText, Size: 3, Queue: 4})
-		o.Observe(client, Event{Kind: EventClosed, End: &CloseError{Received: &Close{Code: 1000}}})
-		o.Observe(client, Event{Kind: EventClosed, End: &CloseError{EOF: EOFInside}})
+		o.Observe(client, Observation{Kind: ObservedOpened})
+		o.Observe(client, Observation{Kind: ObservedControlReceived, Opcode: frame.OpcodePong, Size: 8, RTT: time.Second})
+		o.Observe(client, Observation{Kind: ObservedControlSent, Opcode: frame.OpcodeClose, Size: 2, Code: 1000})
+		o.Observe(client, Observation{Kind: ObservedQueueFull, Opcode: frame.OpcodeText, Size: 3, Queue: 4})
+		o.Observe(client, Observation{Kind: ObservedClosed, End: &CloseError{Received: &Close{Code: 1000}}})
+		o.Observe(client, Observation{Kind: ObservedClosed, End: &CloseError{EOF: EOFInside}})
 		want := `level=INFO msg="hawser: opened" remote=pipe subprotocol="" extensions=""
 level=DEBUG msg="hawser: control frame received" remote=pipe opcode=pong size=8 rtt=1s
 level=DEBUG msg="hawser: control frame sent" remote=pipe opcode="connection close" size=2 code=1000
@@ -151,7 +151,7 @@ level=WARN msg="hawser: closed" remote=pipe end="hawser: connection closed: the 
 			t.Errorf("it logs\n%swant\n%s", b.String(), want)
 		}
 		b.Reset()
-		LogObserver(slog.New(slog.NewTextHandler(&b, nil))).Observe(client, Event{Kind: EventMessageSent})
+		LogObserver(slog.New(slog.NewTextHandler(&b, nil))).Observe(client, Observation{Kind: ObservedMessageSent})
 		if b.Len() > 0 {
 			t.Errorf("it logs %q at a level that is not asked for", b.String())
 		}

@@ -136,7 +136,7 @@ func (c *Conn) pull() (Message, pulled) {
 			c.watch.delivered = true
 			c.received.messages++
 			if c.cfg.Observer != nil {
-				c.observe(Event{Kind: EventMessageReceived, Opcode: c.in.recv.Opcode(), Size: len(data)})
+				c.observe(Observation{Kind: ObservedMessageReceived, Opcode: c.in.recv.Opcode(), Size: len(data)})
 			}
 			return Message{Type: MessageType(c.in.recv.Opcode()), Data: data}, pulledMessage
 		case e.Kind == protocol.None:

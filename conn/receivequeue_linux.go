@@ -17,7 +17,7 @@ type receiveQueue struct {
 	turns uint8
 	// drained: the last read left nothing behind it, and neither bytes nor an end waited.
 	drained bool
-	left    int // how many bytes the last read left behind, 0 if that is not known
+	left    int      // how many bytes the last read left behind, 0 if that is not known
 	oob     [32]byte // a control message with one int
 }
 
