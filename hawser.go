@@ -3,6 +3,8 @@ package hawser
 import (
 	"context"
 	"io"
+	"iter"
+	"log/slog"
 	"net/http"
 
 	"github.com/hawser-go/hawser/conn"
@@ -29,6 +31,22 @@ type (
 	MessageType = conn.MessageType
 	// Prepared is one message for many connections.
 	Prepared = conn.Prepared
+	// MessageWriter writes one message in pieces.
+	MessageWriter = conn.MessageWriter
+	// QueuePolicy says what Send does when the send queue is full.
+	QueuePolicy = conn.QueuePolicy
+	// InterruptedError says that a write's context ended first.
+	InterruptedError = conn.InterruptedError
+	// Stats is what a connection has done so far.
+	Stats = conn.Stats
+	// Observer is told what happens on connections.
+	Observer = conn.Observer
+	// ObserverFunc is a function that is an Observer.
+	ObserverFunc = conn.ObserverFunc
+	// Observation is something that has happened on a connection.
+	Observation = conn.Observation
+	// ObservationKind says what.
+	ObservationKind = conn.ObservationKind
 	// Role is the side of a connection.
 	Role = conn.Role
 	// State is the state of a connection, as the browser's WebSocket API names it.
@@ -63,6 +81,25 @@ const (
 const (
 	LevelFast = deflate.LevelFast
 	LevelBest = deflate.LevelBest
+)
+
+// What Send does when the send queue is full.
+const (
+	DropNewest           = conn.DropNewest
+	DropOldest           = conn.DropOldest
+	ClosePolicyViolation = conn.ClosePolicyViolation
+	CloseTryAgainLater   = conn.CloseTryAgainLater
+)
+
+// What an Observer is told.
+const (
+	ObservedOpened          = conn.ObservedOpened
+	ObservedMessageReceived = conn.ObservedMessageReceived
+	ObservedMessageSent     = conn.ObservedMessageSent
+	ObservedControlReceived = conn.ObservedControlReceived
+	ObservedControlSent     = conn.ObservedControlSent
+	ObservedQueueFull       = conn.ObservedQueueFull
+	ObservedClosed          = conn.ObservedClosed
 )
 
 // The sides of a connection.
@@ -115,6 +152,7 @@ var (
 	ErrNotReading         = conn.ErrNotReading
 	ErrInvalidMessageType = conn.ErrInvalidMessageType
 	ErrInvalidUTF8        = conn.ErrInvalidUTF8
+	ErrSendQueueFull      = conn.ErrSendQueueFull
 )
 
 // Handler returns an http.Handler that accepts WebSocket connections and calls f for each. See [conn.Handler].
@@ -140,3 +178,9 @@ func Prepare(t MessageType, p []byte) (*Prepared, error) { return conn.Prepare(t
 
 // Pipe returns two connections that are connected to each other in memory. See [conn.Pipe].
 func Pipe(cfg *Config) (client, server *Conn) { return conn.Pipe(cfg) }
+
+// Broadcast sends m to each of conns, and waits for none of them. It returns how many have not taken it. See [conn.Broadcast].
+func Broadcast(m *Prepared, conns iter.Seq[*Conn]) (failed int) { return conn.Broadcast(m, conns) }
+
+// LogObserver returns an Observer that logs with l. See [conn.LogObserver].
+func LogObserver(l *slog.Logger) Observer { return conn.LogObserver(l) }

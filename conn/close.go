@@ -186,6 +186,9 @@ func (c *Conn) release() error {
 	}
 	err := c.transport.close()
 	close(c.done)
+	if c.cfg.Observer != nil {
+		c.observe(Observation{Kind: ObservedClosed, End: c.CloseInfo()})
+	}
 	c.discardInput()
 	c.discardOutput()
 	return err

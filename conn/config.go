@@ -82,6 +82,9 @@ type Config struct {
 	// Server's listener fails for a while. Default slog.Default().
 	Logger *slog.Logger
 
+	// Observer is told what happens on the connections: for metrics, logs and traces. [LogObserver] makes one that logs.
+	Observer Observer
+
 	// Server side.
 
 	// Origins are the origins from which a browser may connect: each as scheme://host[:port] and matched exactly, or with a host like *.example.com for exactly

@@ -34,6 +34,7 @@ type Conn struct {
 	watch      watch
 	closeEvent protocol.Event        // the peer's Close frame
 	fillTurn   func(fd uintptr) bool // see fillSocket
+	received   traffic
 
 	// The write half. Whoever has put into writeLock writes.
 	writeLock   chan struct{}
@@ -51,6 +52,7 @@ type Conn struct {
 	draining    bool // what is written was queued by Send
 	queue       atomic.Pointer[sendQueue]
 	kept        atomic.Int64 // bytes of rest
+	sent        traffic
 
 	// Both halves. mu is never held over I/O.
 	mu       sync.Mutex
@@ -77,7 +79,9 @@ type Conn struct {
 // rwc's Read and Write must be usable at the same time, and its Close must end both and not wait itself. From now on nobody else may use rwc, or close it.
 func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	r := cfg.resolved()
-	return newConn(rwc, role, buffered, &r)
+	c := newConn(rwc, role, buffered, &r)
+	c.observe(Observation{Kind: ObservedOpened})
+	return c
 }
 
 func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {

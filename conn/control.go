@@ -22,9 +22,12 @@ func (c *Conn) controlDue() bool {
 
 // appendControl appends the control frames that are due to b, at most len(c.control) bytes. The caller has the write lock and writes b next.
 func (c *Conn) appendControl(b []byte) []byte {
+	start := len(b)
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.appendDue(b)
+	b = c.appendDue(b)
+	c.mu.Unlock()
+	c.observeSent(b[start:])
+	return b
 }
 
 // appendDue is appendControl for who has c.mu, too.
@@ -56,7 +59,7 @@ func (c *Conn) flushControl() {
 		}
 		b := c.appendControl(c.control[:0])
 		if c.transport.tryWrite != nil {
-			n, err := c.transport.tryWrite(b)
+			n, err := c.transport.writeAtOnce(b)
 			if err == nil && n == len(b) {
 				c.passWriteLock()
 				continue

@@ -106,6 +106,7 @@ func (c *Conn) appendHeld(h frame.Header, p []byte, size int) error {
 		}
 		return c.closeError()
 	}
+	c.noteSent(&h)
 	b = h.Append(b)
 	b, _ = appendPayload(b, p, h.Masked, h.MaskingKey)
 	c.heldLen = len(b)

@@ -29,6 +29,7 @@ type input struct {
 
 	msg    *[]byte // the message that is gathered, nil if none
 	msgLen int
+	behind int // bytes that have arrived and not been read, 0 if the transport does not say
 	direct int // bytes at the end of msg that were read straight into it and are not processed yet
 
 	inflation *inflation // nil if permessage-deflate has not been negotiated
@@ -132,11 +133,11 @@ func (in *input) move(size, from int) {
 	bufpool.Put(old)
 }
 
-// messageSpace returns the free rest of the message's buffer, no more than the current frame still needs. A buffer that is full is replaced by one of twice the size:
-// so it holds at most twice what has arrived, or firstMessageBuffer.
+// messageSpace returns the free rest of the message's buffer, no more than the current frame still needs. A buffer that is full is replaced by one of twice the size, or by one that has room for
+// what is known to have arrived: so it holds at most twice that, or firstMessageBuffer. To know saves half of the copies of a message of 1 MiB.
 func (in *input) messageSpace() []byte {
 	if in.msgLen == len(*in.msg) {
-		in.grow(in.msgLen + 1)
+		in.grow(in.msgLen + int(min(uint64(max(in.behind, 1)), in.recv.Remaining())))
 	}
 	b := (*in.msg)[in.msgLen:]
 	if rest := in.recv.Remaining(); uint64(len(b)) > rest {

@@ -125,6 +125,7 @@ func (c *Conn) beginFrame(h *frame.Header, n int) (buf *[]byte, b []byte, open b
 	}
 	b, open = c.beginData(b)
 	if open {
+		c.noteSent(h)
 		b = h.Append(b)
 	}
 	return buf, b, open

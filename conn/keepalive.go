@@ -61,6 +61,13 @@ func (w *watch) came(now int64) {
 	w.expired = false
 }
 
+// came notes that n bytes have come.
+func (c *Conn) came(n int) {
+	c.watch.came(c.now())
+	c.received.bytes += uint64(n)
+	c.received.publish()
+}
+
 // mayWait is called before a read waits, when one has found that nothing is there. It does what is due meanwhile, and reports false if the connection is over.
 func (c *Conn) mayWait() bool {
 	c.noteMessages()
@@ -69,6 +76,7 @@ func (c *Conn) mayWait() bool {
 
 // noteMessages is called when what has come has been looked at.
 func (c *Conn) noteMessages() {
+	c.received.publish()
 	w := &c.watch
 	if w.delivered {
 		w.delivered, w.lastMessage, w.unfinished = false, w.lastRead.Load(), 0

@@ -40,6 +40,7 @@ func (c *Config) serverConn(nc net.Conn, buffered []byte, a agreed) *Conn {
 	if a.Extensions != "" {
 		conn.compress(a.params, a.Extensions)
 	}
+	conn.observe(Observation{Kind: ObservedOpened})
 	return conn
 }
 

@@ -66,16 +66,16 @@ func (c *Conn) forget(p *ping) {
 	}
 }
 
-// pong takes a Pong. One that answers a Ping of ours answers all those before it; any other says nothing (RFC 6455, 5.5.3: "unsolicited").
-func (c *Conn) pong(data []byte) {
+// pong takes a Pong, and returns the round-trip time that it measures. One that answers a Ping of ours answers all those before it; any other says nothing (RFC 6455, 5.5.3: "unsolicited").
+func (c *Conn) pong(data []byte) (rtt time.Duration) {
 	if len(data) != protocol.PingSize {
-		return
+		return 0
 	}
 	sent := int64(binary.BigEndian.Uint64(data))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if sent <= c.lastPong || sent > c.lastPing {
-		return
+		return 0
 	}
 	now := max(c.now(), sent)
 	c.lastPong = sent
@@ -91,6 +91,7 @@ func (c *Conn) pong(data []byte) {
 	}
 	clear(c.pings[len(kept):])
 	c.pings = kept
+	return time.Duration(now - sent)
 }
 
 // RTT returns the round-trip time that the last answered Ping has measured, keepalive's or [Conn.Ping]'s, 0 if none has been answered.

@@ -27,6 +27,8 @@ func Pipe(cfg *Config) (a, b *Conn) {
 		a.compress(params, extensions)
 		b.compress(params, extensions)
 	}
+	a.observe(Observation{Kind: ObservedOpened})
+	b.observe(Observation{Kind: ObservedOpened})
 	return a, b
 }
 

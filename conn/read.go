@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/protocol"
 )
 
@@ -133,17 +134,23 @@ func (c *Conn) pull() (Message, pulled) {
 			return Message{}, pulledEnd
 		case e.Kind == protocol.Message:
 			c.watch.delivered = true
+			c.received.messages++
+			if c.cfg.Observer != nil {
+				c.observe(Observation{Kind: ObservedMessageReceived, Opcode: c.in.recv.Opcode(), Size: len(data)})
+			}
 			return Message{Type: MessageType(c.in.recv.Opcode()), Data: data}, pulledMessage
 		case e.Kind == protocol.None:
 			return Message{}, pulledNothing
 		case e.Kind == protocol.Close:
 			c.closeEvent = e
+			c.observeControl(frame.OpcodeClose, e, 0)
 			return Message{}, pulledEnd
 		case e.Kind == protocol.Ping:
+			c.observeControl(frame.OpcodePing, e, 0)
 			c.handle(e)
 			c.flushControl()
 		case e.Kind == protocol.Pong:
-			c.pong(e.Payload)
+			c.observeControl(frame.OpcodePong, e, c.pong(e.Payload))
 		}
 	}
 }
@@ -201,7 +208,7 @@ func (c *Conn) fill() error {
 		n, err := c.transport.read(c.in.waitingSpace())
 		c.in.advance(n)
 		if n > 0 {
-			w.came(c.now())
+			c.came(n)
 		}
 		if n > 0 || err == nil {
 			c.readErr = err
@@ -255,12 +262,13 @@ func (c *Conn) enter(s *socket, turn func(fd uintptr) bool) error {
 func (c *Conn) readSocket(s *socket, fd uintptr) bool {
 	n, wait, err := s.read(fd, c.in.space())
 	c.in.advance(n)
+	c.in.behind = s.queue.left
 	switch {
 	case wait:
 		c.in.idle()
 		return !c.mayWait()
 	case n > 0:
-		c.watch.came(c.now())
+		c.came(n)
 	case err == nil:
 		err = io.EOF
 	}

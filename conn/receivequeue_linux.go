@@ -17,6 +17,7 @@ type receiveQueue struct {
 	turns uint8
 	// drained: the last read left nothing behind it, and neither bytes nor an end waited.
 	drained bool
+	left    int      // how many bytes the last read left behind, 0 if that is not known
 	oob     [32]byte // a control message with one int
 }
 
@@ -49,7 +50,8 @@ func (q *receiveQueue) read(fd int, p []byte) (n int, wait bool, err error) {
 		n, oobn, _, _, err := syscall.Recvmsg(fd, p, q.oob[:], 0)
 		switch err {
 		case nil:
-			q.drained = n > 0 && inq(q.oob[:oobn]) == 0
+			left := inq(q.oob[:oobn])
+			q.drained, q.left = n > 0 && left == 0, max(int(left), 0)
 			return n, false, nil
 		case syscall.EINTR:
 		case syscall.EAGAIN:

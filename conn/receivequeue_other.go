@@ -3,7 +3,10 @@
 package conn
 
 // receiveQueue reads a socket. How much is left behind a read, only Linux tells.
-type receiveQueue struct{ tcp, drained bool }
+type receiveQueue struct {
+	tcp, drained bool
+	left         int
+}
 
 func (*receiveQueue) ask(int) {}
 

@@ -87,6 +87,7 @@ func (c *Conn) BufferedAmount() int64 { return c.kept.Load() + c.queue.Load().am
 // sendMessage writes m as far as the transport takes it, and queues it otherwise. If that is why it fails, room is closed when there is more.
 func (c *Conn) sendMessage(m *outgoing, full QueuePolicy) (room <-chan struct{}, err error) {
 	if m.cost() > c.cfg.SendQueue {
+		c.observeFull(m)
 		return nil, ErrSendQueueFull
 	}
 	select {
@@ -147,6 +148,8 @@ func (c *Conn) frame(m *outgoing) (buf *[]byte, b []byte, open bool) {
 			return nil, nil, false
 		}
 		f := m.prepared.frame(c.compression)
+		h, _ := frame.ConsumeHeader(f)
+		c.noteSent(&h)
 		if len(b) == 0 {
 			return nil, f, true
 		}
@@ -177,6 +180,7 @@ func (c *Conn) enqueue(m *outgoing, full QueuePolicy) (room <-chan struct{}, err
 	if ok {
 		return nil, nil
 	}
+	c.observeFull(m)
 	switch full {
 	case ClosePolicyViolation:
 		c.closeFull(q, frame.StatusPolicyViolation)

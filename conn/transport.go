@@ -27,6 +27,7 @@ type transport struct {
 	loop   *loopDriver // conn, if an event loop has the socket
 	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
 	tryWrite func(p []byte) (n int, err error)
+	taken    uint64      // bytes that the transport has taken
 	vector   net.Buffers // of writeSome, so that it does not allocate
 	vectors  [2][]byte
 	once     *sync.Once
@@ -85,6 +86,7 @@ func (t *transport) write(p, q []byte) error {
 		if err != nil && (n == 0 || !t.goesOn(err)) {
 			return writeError(err)
 		}
+		t.taken += uint64(n)
 		k := min(n, len(p))
 		p, q = p[k:], q[n-k:]
 	}
@@ -100,6 +102,7 @@ func (t *transport) writeNow(p []byte) (n int, err error) {
 	case t.tryWrite != nil && (!t.socket || t.loop != nil):
 		n, err = t.tryWrite(p)
 	}
+	t.taken += uint64(n)
 	return n, err
 }
 
@@ -108,7 +111,9 @@ func (t *transport) writeAtOnce(p []byte) (n int, err error) {
 	if t.tryWrite == nil {
 		return 0, nil
 	}
-	return t.tryWrite(p)
+	n, err = t.tryWrite(p)
+	t.taken += uint64(n)
+	return n, err
 }
 
 // writeSome writes something of p and q, of both together only to a socket.

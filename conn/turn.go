@@ -70,6 +70,13 @@ func (t *turn) takeNow(h turnHolder) error {
 	return ErrReading
 }
 
+// taken reports whether it is anybody's turn.
+func (t *turn) taken() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.holder != nobody
+}
+
 // pass makes h the holder: nobody, or a loop that is being left becomes a read.
 func (t *turn) pass(h turnHolder) {
 	t.mu.Lock()

@@ -109,6 +109,7 @@ func (c *Conn) writeWhole(h frame.Header, p []byte) error {
 		}
 		return c.closeError()
 	}
+	c.noteSent(&h)
 	b = h.Append(b)
 	var err error
 	switch {
@@ -138,6 +139,13 @@ func (c *Conn) dataFailed(err error) error {
 // beginData appends the control frames that are due to b, and reports whether a data frame may follow. Both under one lock: a Close that becomes due between the
 // question and the write must not leave before the data ("MUST NOT send any more data frames after sending a Close frame", RFC 6455, 5.5.1). The caller has the write lock.
 func (c *Conn) beginData(b []byte) ([]byte, bool) {
+	start := len(b)
+	b, open := c.appendBeforeData(b)
+	c.observeSent(b[start:])
+	return b, open
+}
+
+func (c *Conn) appendBeforeData(b []byte) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {

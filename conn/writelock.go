@@ -32,6 +32,8 @@ func (c *Conn) unlockWrite() {
 
 // passWriteLock gives the write lock back. Whoever ended the connection may have found it taken.
 func (c *Conn) passWriteLock() {
+	c.sent.bytes = c.transport.taken
+	c.sent.publish()
 	<-c.writeLock
 	if c.over.Load() {
 		c.discardOutput()

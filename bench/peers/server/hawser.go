@@ -14,7 +14,7 @@ var hawserAdapter = adapter{
 	Name:     "hawser",
 	Module:   "github.com/hawser-go/hawser",
 	Compress: []string{"context", "nocontext"},
-	Settings: "hawser.Server on the raw listener with the default Config; Messages and Write, as in the README. Broadcast: Prepare once, WritePrepared to each.",
+	Settings: "hawser.Server on the raw listener with the default Config; Messages and Write, as in the README. Broadcast: Prepare once, then hawser.Broadcast.",
 	serve: func(ln net.Listener, s *setup) error {
 		var all set[*hawser.Conn]
 		cfg := &hawser.Config{}
@@ -36,7 +36,7 @@ var hawserAdapter = adapter{
 				s.work()
 				if s.handler == "broadcast" {
 					if p, err := hawser.Prepare(m.Type, m.Data); err == nil {
-						all.each(func(c *hawser.Conn) { c.WritePrepared(p) })
+						hawser.Broadcast(p, func(yield func(*hawser.Conn) bool) { all.each(func(c *hawser.Conn) { yield(c) }) })
 					}
 				} else if c.Write(m.Type, m.Data) != nil {
 					return
