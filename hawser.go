@@ -19,6 +19,10 @@ type (
 	Conn = conn.Conn
 	// Server accepts connections from listeners, without net/http.
 	Server = conn.Server
+	// Events are the functions that a connection calls in the push style.
+	Events = conn.Events
+	// EventLoop says whether an event loop drives connections with Events.
+	EventLoop = conn.EventLoop
 	// Request is an opening handshake, as Config.OnRequest sees it.
 	Request = handshake.Request
 	// Refusal is the error with which Config.OnRequest refuses a request: a status, header fields and a body. It is what package handshake calls an Error.
@@ -91,6 +95,13 @@ const (
 	CloseTryAgainLater   = conn.CloseTryAgainLater
 )
 
+// What drives connections with Events.
+const (
+	EventLoopAuto   = conn.EventLoopAuto
+	EventLoopAlways = conn.EventLoopAlways
+	EventLoopNever  = conn.EventLoopNever
+)
+
 // What an Observer is told.
 const (
 	ObservedOpened          = conn.ObservedOpened
@@ -157,6 +168,9 @@ var (
 
 // Handler returns an http.Handler that accepts WebSocket connections and calls f for each. See [conn.Handler].
 func Handler(f func(*Conn), cfg *Config) http.Handler { return conn.Handler(f, cfg) }
+
+// EventHandler returns an http.Handler that accepts WebSocket connections and drives each with e. See [conn.EventHandler].
+func EventHandler(e *Events, cfg *Config) http.Handler { return conn.EventHandler(e, cfg) }
 
 // Accept does the server's half of the opening handshake on a request that net/http has read. See [conn.Accept].
 func Accept(w http.ResponseWriter, r *http.Request, cfg *Config) (*Conn, error) {

@@ -123,7 +123,7 @@ func (l *loopDriver) serve(why evloop.Events) bool {
 			c.in.idle()
 			return c.mayWait()
 		case n > 0:
-			w.came(c.now())
+			c.came(n)
 		default:
 			c.readErr = err
 		}

@@ -1,6 +1,6 @@
 // Command echo is a WebSocket server that sends every message back, with a page to try it.
 //
-//	go run ./examples/echo [-addr 127.0.0.1:8080] [-compress off|takeover|no-takeover]
+//	go run ./examples/echo [-addr 127.0.0.1:8080] [-compress off|takeover|no-takeover] [-style pull|push]
 //
 // The page is at the address that it prints, the WebSocket at /ws.
 package main
@@ -31,10 +31,11 @@ var files embed.FS
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "where to listen; port 0 means any free port")
 	mode := flag.String("compress", "off", "permessage-deflate (RFC 7692): off, takeover or no-takeover of the context")
+	style := flag.String("style", "pull", "pull: a goroutine for each connection reads its messages; push: connections call a function with them, and an idle one has no goroutine")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *mode, os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
+	if err := run(ctx, *addr, *mode, *style, os.Stdout, slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
 		fmt.Fprintln(os.Stderr, "echo:", err)
 		os.Exit(1)
 	}
@@ -54,10 +55,13 @@ func compressionOf(mode string) (*hawser.Compression, error) {
 }
 
 // run serves until ctx is done, and then ends every connection with 1001 (Going Away).
-func run(ctx context.Context, addr, mode string, stdout io.Writer, log *slog.Logger) error {
+func run(ctx context.Context, addr, mode, style string, stdout io.Writer, log *slog.Logger) error {
 	compression, err := compressionOf(mode)
 	if err != nil {
 		return err
+	}
+	if style != "pull" && style != "push" {
+		return fmt.Errorf("-style is %q, and has to be pull or push", style)
 	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -65,7 +69,7 @@ func run(ctx context.Context, addr, mode string, stdout io.Writer, log *slog.Log
 	}
 	fmt.Fprintf(stdout, "http://%s/\n", ln.Addr())
 
-	s := &server{ctx: ctx, compression: compression, log: log}
+	s := &server{ctx: ctx, push: style == "push", compression: compression, log: log}
 	hs := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
 	stopped := make(chan struct{})
 	context.AfterFunc(ctx, func() {
@@ -86,9 +90,11 @@ func run(ctx context.Context, addr, mode string, stdout io.Writer, log *slog.Log
 
 type server struct {
 	ctx         context.Context // ends when the server stops
+	push        bool
 	compression *hawser.Compression
 	log         *slog.Logger
 	open        sync.RWMutex // each connection holds it for reading
+	stops       sync.Map     // of the connections in the push style: what ends their waiting for ctx
 }
 
 // handler returns the page at / and the WebSocket at /ws.
@@ -99,15 +105,44 @@ func (s *server) handler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", secure(http.FileServerFS(page)))
-	mux.Handle("/ws", hawser.Handler(s.serve, &hawser.Config{MessageLimit: 16 << 20, Compression: s.compression, Logger: s.log}))
+	cfg := &hawser.Config{MessageLimit: 16 << 20, Compression: s.compression, Logger: s.log}
+	if s.push {
+		mux.Handle("/ws", hawser.EventHandler(s.events(), cfg))
+	} else {
+		mux.Handle("/ws", hawser.Handler(s.serve, cfg))
+	}
 	return mux
+}
+
+// events are the functions that a connection calls in the push style: together they do what serve does.
+func (s *server) events() *hawser.Events {
+	return &hawser.Events{
+		Open: func(c *hawser.Conn) {
+			s.open.RLock()
+			s.stops.Store(c, s.closeAtStop(c))
+			s.log.Info("connected", "remote", c.RemoteAddr(), "extensions", c.Extensions())
+		},
+		Message: func(c *hawser.Conn, m hawser.Message) { c.Write(m.Type, m.Data) },
+		Close: func(c *hawser.Conn, e *hawser.CloseError) {
+			if stop, ok := s.stops.LoadAndDelete(c); ok {
+				stop.(func() bool)()
+			}
+			s.log.Info("disconnected", "remote", c.RemoteAddr(), "how", e)
+			s.open.RUnlock()
+		},
+	}
+}
+
+// closeAtStop has c closed when the server stops, or no more when stop is called.
+func (s *server) closeAtStop(c *hawser.Conn) (stop func() bool) {
+	return context.AfterFunc(s.ctx, func() { c.Close(hawser.StatusGoingAway, "the server is stopping") })
 }
 
 // serve is called for each connection, in a goroutine of its own.
 func (s *server) serve(c *hawser.Conn) {
 	s.open.RLock()
 	defer s.open.RUnlock()
-	defer context.AfterFunc(s.ctx, func() { c.Close(hawser.StatusGoingAway, "the server is stopping") })()
+	defer s.closeAtStop(c)()
 
 	s.log.Info("connected", "remote", c.RemoteAddr(), "extensions", c.Extensions())
 	echo(c)

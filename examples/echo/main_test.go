@@ -47,17 +47,17 @@ func (r *running) ws() string { return "ws" + strings.TrimPrefix(r.url, "http") 
 // start runs the whole program but for main, on a free port.
 func start(t *testing.T) *running {
 	t.Helper()
-	return startCompressing(t, "off")
+	return startWith(t, "off", "pull")
 }
 
-func startCompressing(t *testing.T, mode string) *running {
+func startWith(t *testing.T, mode, style string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stdout, w := io.Pipe()
 	r := &running{log: new(syncBuffer)}
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, "127.0.0.1:0", mode, w, slog.New(slog.NewTextHandler(r.log, nil)))
+		err := run(ctx, "127.0.0.1:0", mode, style, w, slog.New(slog.NewTextHandler(r.log, nil)))
 		w.CloseWithError(io.ErrUnexpectedEOF)
 		done <- err
 	}()
@@ -101,22 +101,27 @@ func TestCompression(t *testing.T) {
 		"takeover":    "permessage-deflate",
 		"no-takeover": "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
 	} {
-		t.Run(mode, func(t *testing.T) {
-			both := &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}
-			c := dial(t, startCompressing(t, mode).ws(), &hawser.Config{Compression: both})
-			if !strings.HasPrefix(c.Extensions(), want) || (c.Extensions() == "") != (want == "") {
-				t.Errorf("agreed on %q, want %q", c.Extensions(), want)
-			}
-			message := strings.Repeat("Hello ", 1000)
-			if err := c.Write(hawser.Text, []byte(message)); err != nil {
-				t.Fatal(err)
-			}
-			if m, err := c.Read(); err != nil || string(m.Data) != message {
-				t.Errorf("%d bytes came back, %v", len(m.Data), err)
-			}
-		})
+		for _, style := range []string{"pull", "push"} {
+			t.Run(mode+"/"+style, func(t *testing.T) {
+				both := &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}
+				c := dial(t, startWith(t, mode, style).ws(), &hawser.Config{Compression: both})
+				if !strings.HasPrefix(c.Extensions(), want) || (c.Extensions() == "") != (want == "") {
+					t.Errorf("agreed on %q, want %q", c.Extensions(), want)
+				}
+				message := strings.Repeat("Hello ", 1000)
+				if err := c.Write(hawser.Text, []byte(message)); err != nil {
+					t.Fatal(err)
+				}
+				if m, err := c.Read(); err != nil || string(m.Data) != message {
+					t.Errorf("%d bytes came back, %v", len(m.Data), err)
+				}
+			})
+		}
 	}
-	if err := run(t.Context(), "127.0.0.1:0", "on", io.Discard, slog.New(slog.DiscardHandler)); err == nil {
+	if err := run(t.Context(), "127.0.0.1:0", "off", "neither", io.Discard, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("-style neither is accepted")
+	}
+	if err := run(t.Context(), "127.0.0.1:0", "on", "pull", io.Discard, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("-compress on is accepted")
 	}
 }
@@ -248,7 +253,12 @@ func TestHandshake(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
-	s := start(t)
+	for _, style := range []string{"pull", "push"} {
+		t.Run(style, func(t *testing.T) { testStop(t, startWith(t, "off", style)) })
+	}
+}
+
+func testStop(t *testing.T, s *running) {
 	c := dial(t, s.ws(), nil)
 	// An echo shows that the server's side is running.
 	if err := c.Write(hawser.Text, []byte("hello")); err != nil {
@@ -280,7 +290,7 @@ func TestAddressInUse(t *testing.T) {
 	defer ln.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err = run(ctx, ln.Addr().String(), "off", io.Discard, slog.New(slog.DiscardHandler))
+	err = run(ctx, ln.Addr().String(), "off", "pull", io.Discard, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "-addr") || !strings.Contains(err.Error(), ln.Addr().String()) {
 		t.Errorf("got %v, want an error that names the address and -addr", err)
 	}
