@@ -67,9 +67,6 @@ func (l *loopConn) write(p, q []byte) (total int, err error) {
 		} else {
 			p, q = q[n-k:], nil
 		}
-		if len(p) == 0 {
-			return total, nil
-		}
 		if err := l.awaitRoom(); err != nil {
 			return total, err
 		}

@@ -78,7 +78,7 @@ func (c *Conn) driveByLoop(e *Events, ended func()) bool {
 func (l *loopDriver) Ready(_ *evloop.Conn, t evloop.Turn) {
 	switch {
 	case l.finished:
-		return
+		return // it has been closed since the loop looked
 	case l.lingering:
 	case l.serve(t.Events):
 		return

@@ -1,0 +1,137 @@
+//go:build unix
+
+package conn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hawser-go/hawser/internal/conntest"
+	"github.com/hawser-go/hawser/internal/evloop"
+)
+
+// driven returns a connection that the event loop drives, and its other end.
+func driven(t *testing.T, e *Events) (*Conn, net.Conn) {
+	t.Helper()
+	if loops() == nil || !EventLoopAuto.here() {
+		t.Skip("there is no event loop here")
+	}
+	a, b := tcpPair(t)
+	c := New(a, RoleServer, nil, nil)
+	if err := c.Drive(e); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.CloseNow() })
+	return c, b
+}
+
+// TestLoopConn: it is a net.Conn of which the driver alone reads.
+func TestLoopConn(t *testing.T) {
+	t.Run("3/closed", func(t *testing.T) {
+		conntest.CheckLeaks(t)
+		c, _ := driven(t, &Events{})
+		l := c.transport.loop
+		if _, err := l.Read(make([]byte, 1)); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("Read returns %v", err)
+		}
+		c.CloseNow()
+		c.Wait(t.Context())
+		_, _, read := l.read(make([]byte, 1))
+		_, write := l.Write([]byte("x"))
+		_, try := l.tryWrite([]byte("x"))
+		for call, err := range map[string]error{"read": read, "Write": write, "tryWrite": try, "awaitRoom": l.awaitRoom(), "Close": l.Close(), "shutdown": l.shutdown()} {
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("%s returns %v", call, err)
+			}
+		}
+		l.Ready(nil, evloop.Turn{}) // one more, that had begun before
+	})
+	t.Run("3/deadline", func(t *testing.T) {
+		c, _ := driven(t, &Events{})
+		l := c.transport.loop
+		l.SetWriteDeadline(time.Unix(1, 0)) // the write timeout is its own
+		if _, err := l.Write([]byte{0x8a, 0}); err != nil {
+			t.Errorf("Write returns %v", err)
+		}
+		l.SetDeadline(time.Now().Add(time.Hour))
+		l.setCloseTimer(2 * time.Hour)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.readAt <= 0 || l.closeAt <= l.readAt {
+			t.Errorf("the deadlines are %v and %v", l.readAt, l.closeAt)
+		}
+	})
+	t.Run("3/errors", func(t *testing.T) {
+		for err, want := range map[error]error{nil: nil, io.EOF: io.EOF, evloop.ErrWouldBlock: nil, evloop.ErrClosed: net.ErrClosed, syscall.ECONNRESET: syscall.ECONNRESET} {
+			if got := socketError("read", err); !errors.Is(got, want) || (got == nil) != (want == nil) {
+				t.Errorf("%v becomes %v", err, got)
+			}
+		}
+	})
+}
+
+// TestLoopAdoptFails: what fails before a connection is in the loop leaves it to a goroutine.
+func TestLoopAdoptFails(t *testing.T) {
+	t.Run("3/no_descriptor", func(t *testing.T) {
+		a, _ := tcpPair(t)
+		c := New(a, RoleServer, nil, nil)
+		a.Close()
+		closed := make(chan *CloseError, 1)
+		c.Drive(&Events{Close: func(_ *Conn, e *CloseError) { closed <- e }})
+		if e := <-closed; e.Clean() || c.transport.loop != nil {
+			t.Errorf("the end is %v", e)
+		}
+	})
+	t.Run("3/the_poller_refuses", func(t *testing.T) {
+		conntest.CheckLeaks(t)
+		old := loops
+		defer func() { loops = old }()
+		g, err := evloop.New(evloop.Config{Loops: 1, NewPoller: func() (evloop.Poller, error) { return refusing{make(chan struct{}, 1)}, nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Wait()
+		defer g.Close()
+		loops = func() *evloop.Group { return g }
+		a, b := tcpPair(t)
+		c, p := talkOver(t, a, b, RoleServer, nil)
+		closed := make(chan *CloseError, 1)
+		c.Drive(&Events{
+			Message: func(c *Conn, m Message) { c.Write(m.Type, m.Data) },
+			Close:   func(_ *Conn, e *CloseError) { closed <- e },
+		})
+		p.SendText("x")
+		p.WantText("a goroutine drives it", "x")
+		p.SendClose(1000, "")
+		p.WantClose("to its end", 1000, nil)
+		p.WantEOF("the server ends first")
+		p.Close()
+		if e := <-closed; !e.Clean() || c.transport.loop != nil {
+			t.Errorf("the end is %v", e)
+		}
+	})
+}
+
+// refusing is a poller without room.
+type refusing struct{ wake chan struct{} }
+
+func (refusing) Add(int, uint64, evloop.Interest) error    { return syscall.ENOSPC }
+func (refusing) Modify(int, uint64, evloop.Interest) error { return nil }
+func (refusing) Remove(int) error                          { return nil }
+func (refusing) CloseDescriptor(fd int) error              { return syscall.Close(fd) }
+func (r refusing) Wait([]evloop.Event, time.Duration) (int, error) {
+	<-r.wake
+	return 0, nil
+}
+func (r refusing) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+func (refusing) Rest()        {}
+func (refusing) Close() error { return nil }
