@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 
+	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/protocol"
 )
 
@@ -20,7 +21,7 @@ func (c *Conn) controlDue() bool {
 	return c.send.ControlDue()
 }
 
-// appendControl appends the control frames that are due to b, at most len(c.control) bytes. The caller has the write lock and writes b next.
+// appendControl appends the control frames that are due to b, at most protocol.MaxControl bytes. The caller has the write lock and writes b next.
 func (c *Conn) appendControl(b []byte) []byte {
 	start := len(b)
 	c.mu.Lock()
@@ -49,7 +50,9 @@ func (c *Conn) flushControl() {
 		}
 		if c.writeErr != nil {
 			// Nothing leaves any more. Take what is due, so that nobody waits for it.
-			c.appendControl(c.control[:0])
+			buf := bufpool.Get(protocol.MaxControl)
+			c.appendControl((*buf)[:0])
+			bufpool.Put(buf)
 			c.passWriteLock()
 			return
 		}
@@ -57,22 +60,25 @@ func (c *Conn) flushControl() {
 			go c.drain() // they are from before a Close that is due now
 			return
 		}
-		b := c.appendControl(c.control[:0])
+		buf := bufpool.Get(protocol.MaxControl)
+		b := c.appendControl((*buf)[:0])
 		if c.transport.tryWrite != nil {
 			n, err := c.transport.writeAtOnce(b)
 			if err == nil && n == len(b) {
+				bufpool.Put(buf)
 				c.passWriteLock()
 				continue
 			}
 			b = b[n:] // an error is met again below
 		}
-		go c.finishControl(b)
+		go c.finishControl(buf, b)
 		return
 	}
 }
 
-// finishControl writes b. It has the write lock from whoever started it.
-func (c *Conn) finishControl(b []byte) {
+// finishControl writes b, which lies in buf. It has the write lock from whoever started it.
+func (c *Conn) finishControl(buf *[]byte, b []byte) {
+	defer bufpool.Put(buf)
 	if err := c.transport.write(b, nil); err != nil {
 		c.writeFailed(err)
 	}
@@ -101,7 +107,9 @@ func (c *Conn) writeControl() error {
 	if c.writeErr != nil {
 		return c.closeError()
 	}
-	b := c.appendControl(c.control[:0])
+	buf := bufpool.Get(protocol.MaxControl)
+	defer bufpool.Put(buf)
+	b := c.appendControl((*buf)[:0])
 	if len(b) == 0 {
 		return nil
 	}

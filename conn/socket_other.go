@@ -5,7 +5,7 @@ package conn
 import "net"
 
 // A socket is not used through its descriptor here: control frames are written by a goroutine of their own, and a read waits in net.Conn.Read.
-type socket struct{}
+type socket struct{ queue struct{ left int } }
 
 func newSocket(net.Conn) *socket { return nil }
 

@@ -27,9 +27,7 @@ type transport struct {
 	loop   *loopDriver // conn, if an event loop has the socket
 	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
 	tryWrite func(p []byte) (n int, err error)
-	taken    uint64      // bytes that the transport has taken
-	vector   net.Buffers // of writeSome, so that it does not allocate
-	vectors  [2][]byte
+	taken    uint64 // bytes that the transport has taken
 	once     *sync.Once
 }
 
@@ -56,7 +54,7 @@ func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
 
 // adopt makes the socket an event loop's.
 func (t *transport) adopt(l *loopDriver) {
-	*t = transport{rwc: l, conn: l, in: l, timeout: t.timeout, expired: t.expired, socket: true, loop: l, tryWrite: l.tryWrite, once: new(sync.Once)}
+	*t = transport{rwc: l, conn: l, in: l, timeout: t.timeout, socket: true, loop: l, tryWrite: l.tryWrite, taken: t.taken, once: t.once}
 }
 
 // maxTimedWrite is how much is written under one deadline where a write that timed out cannot be gone on with, or
@@ -124,10 +122,12 @@ func (t *transport) writeSome(p, q []byte) (n int, err error) {
 	case len(q) > 0 && t.loop != nil:
 		return t.loop.write(p, q)
 	case len(q) > 0 && t.socket:
-		t.vectors = [2][]byte{p, q}
-		t.vector = t.vectors[:]
-		written, err := t.vector.WriteTo(t.conn)
-		t.vectors, t.vector = [2][]byte{}, nil // q is not retained
+		v := vectors.Get().(*vector)
+		v.both = [2][]byte{p, q}
+		v.rest = v.both[:]
+		written, err := v.rest.WriteTo(t.conn)
+		*v = vector{} // q is not retained
+		vectors.Put(v)
 		return int(written), err
 	}
 	if !t.socket && len(p) > maxTimedWrite {
@@ -139,6 +139,14 @@ func (t *transport) writeSome(p, q []byte) (n int, err error) {
 	}
 	return n, err
 }
+
+// A vector is what writeSome passes to a socket, from a pool so that it neither allocates nor makes every connection larger.
+type vector struct {
+	rest net.Buffers
+	both [2][]byte
+}
+
+var vectors = sync.Pool{New: func() any { return new(vector) }}
 
 // goesOn reports whether a write that failed with err after some progress can be continued: a socket's can, after a timeout.
 func (t *transport) goesOn(err error) bool {
