@@ -15,6 +15,7 @@ import (
 //
 // Every method may be called from any goroutine. Reading is [Conn.Messages], [Conn.Read] and [Conn.ReadAppend]; reads take turns, except
 // beside a Messages loop. Somebody should read: pings are answered and the closing handshake goes on only while a read or Close runs.
+// Or [Conn.Drive] has the connection call functions with what comes, see [Events].
 // Writing is [Conn.Write]; messages are atomic and leave in the order in which the calls got their turn. [Conn.Close] ends the
 // connection with the closing handshake, [Conn.CloseNow] without.
 type Conn struct {

@@ -7,8 +7,10 @@ import (
 	"github.com/hawser-go/hawser/internal/evloop"
 )
 
-// EventLoop says whether connections with [Events] are driven by an event loop, which needs no goroutine for each: an idle connection then costs less than 1 KiB instead of 4. What Events
-// promises is the same.
+// EventLoop says whether connections with [Events] are driven by an event loop, which needs no goroutine for each: an idle connection has no stack and no buffer. What Events
+// promises is the same. A function that blocks costs a goroutine while it does; one that often does gets it at once.
+//
+// The loops, as many as processors, are the process's: they start with the first connection that they get, and stay, without a wake-up while nothing happens.
 //
 // An event loop drives plain TCP and Unix sockets, whose dynamic type is exactly *net.TCPConn or *net.UnixConn; every other connection has a goroutine: TLS, pipes, wrappers of a connection.
 type EventLoop uint8
@@ -27,7 +29,7 @@ func (e EventLoop) here() bool {
 	return e == EventLoopAlways || e == EventLoopAuto && runtime.GOOS == "linux"
 }
 
-// loops returns the event loops, of which a process has as many as processors, for all its connections; nil if there are none here. They start with the first connection, and wait without a wake-up while nothing happens.
+// loops returns the event loops, of which a process has as many as processors, for all its connections; nil if there are none here.
 var loops = sync.OnceValue(func() *evloop.Group {
 	g, _ := newLoops()
 	return g

@@ -169,7 +169,7 @@ func (l *loopConn) setCloseTimer(d time.Duration) {
 }
 
 // after returns when d has passed, on the group's clock, never 0.
-func (l *loopConn) after(d time.Duration) time.Duration { return max(loops().Now()+d, 1) }
+func (l *loopConn) after(d time.Duration) time.Duration { return max(l.loop.Now()+d, 1) }
 
 // setTimer sets the loop's timer to what is due first. The caller has l.mu.
 func (l *loopConn) setTimer() {
@@ -188,7 +188,7 @@ func (l *loopConn) setTimer() {
 func (l *loopConn) timeouts() (read, closing bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := loops().Now()
+	now := l.loop.Now()
 	if l.readAt != 0 && l.readAt <= now {
 		read, l.readAt, l.expired = true, 0, true
 	}

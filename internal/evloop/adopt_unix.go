@@ -22,7 +22,7 @@ func Adopt(c net.Conn) (fd int, err error) {
 	return fd, err
 }
 
-// Duplicate is Adopt without closing c.
+// Duplicate is [Adopt], but for closing c: that is left to the caller, as soon as nothing can go wrong any more.
 func Duplicate(c net.Conn) (fd int, err error) {
 	switch c := c.(type) {
 	case *net.TCPConn:

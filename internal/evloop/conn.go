@@ -168,6 +168,9 @@ func (c *Conn) Wake() bool {
 	return true
 }
 
+// Now returns the time on the group's clock.
+func (c *Conn) Now() time.Duration { return c.loop.group.Now() }
+
 // SetTimer asks for a SignalTimeout at this time of the group's clock, instead of an earlier such call's. It is never early, and late by a few milliseconds at most, if the process
 // has the processor.
 func (c *Conn) SetTimer(at time.Duration) {

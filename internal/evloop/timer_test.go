@@ -31,8 +31,8 @@ func TestTimer(t *testing.T) {
 	t.Run("set_again_moves_it", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			c := timed(w)
-			c.SetTimer(w.group.Now() + time.Second)
-			c.SetTimer(w.group.Now() + 3*time.Second)
+			c.SetTimer(c.Now() + time.Second)
+			c.SetTimer(c.Now() + 3*time.Second)
 			time.Sleep(10 * time.Second)
 			w.want("only the second", "timeout 3s")
 		})
