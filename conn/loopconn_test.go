@@ -88,15 +88,7 @@ func TestLoopAdoptFails(t *testing.T) {
 	})
 	t.Run("3/the_poller_refuses", func(t *testing.T) {
 		conntest.CheckLeaks(t)
-		old := loops
-		defer func() { loops = old }()
-		g, err := evloop.New(evloop.Config{Loops: 1, NewPoller: func() (evloop.Poller, error) { return refusing{make(chan struct{}, 1)}, nil }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer g.Wait()
-		defer g.Close()
-		loops = func() *evloop.Group { return g }
+		deafLoops(t, syscall.ENOSPC)
 		a, b := tcpPair(t)
 		c, p := talkOver(t, a, b, RoleServer, nil)
 		closed := make(chan *CloseError, 1)
@@ -116,22 +108,38 @@ func TestLoopAdoptFails(t *testing.T) {
 	})
 }
 
-// refusing is a poller without room.
-type refusing struct{ wake chan struct{} }
+// deafLoops gives new connections an event loop that hears nothing, and refuses them with err if there is one.
+func deafLoops(t *testing.T, err error) {
+	t.Helper()
+	p := deaf{err, make(chan struct{})}
+	g, e := evloop.New(evloop.Config{Loops: 1, NewPoller: func() (evloop.Poller, error) { return p, nil }})
+	if e != nil {
+		t.Fatal(e)
+	}
+	old := loops
+	loops = func() *evloop.Group { return g }
+	t.Cleanup(func() {
+		loops = old
+		g.Close()
+		close(p.end)
+		g.Wait()
+	})
+}
 
-func (refusing) Add(int, uint64, evloop.Interest) error    { return syscall.ENOSPC }
-func (refusing) Modify(int, uint64, evloop.Interest) error { return nil }
-func (refusing) Remove(int) error                          { return nil }
-func (refusing) CloseDescriptor(fd int) error              { return syscall.Close(fd) }
-func (r refusing) Wait([]evloop.Event, time.Duration) (int, error) {
-	<-r.wake
+// deaf is a poller that reports nothing.
+type deaf struct {
+	err error // of Add
+	end chan struct{}
+}
+
+func (d deaf) Add(int, uint64, evloop.Interest) error  { return d.err }
+func (deaf) Modify(int, uint64, evloop.Interest) error { return nil }
+func (deaf) Remove(int) error                          { return nil }
+func (deaf) CloseDescriptor(fd int) error              { return syscall.Close(fd) }
+func (d deaf) Wait([]evloop.Event, time.Duration) (int, error) {
+	<-d.end
 	return 0, nil
 }
-func (r refusing) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-func (refusing) Rest()        {}
-func (refusing) Close() error { return nil }
+func (deaf) Wake()        {}
+func (deaf) Rest()        {}
+func (deaf) Close() error { return nil }
