@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/conntest"
 	"github.com/hawser-go/hawser/internal/evloop"
 )
@@ -70,6 +72,45 @@ func TestLoopConn(t *testing.T) {
 			if got := socketError("read", err); !errors.Is(got, want) || (got == nil) != (want == nil) {
 				t.Errorf("%v becomes %v", err, got)
 			}
+		}
+	})
+}
+
+// TestLoopSignals: what has to happen while nothing calls Ready.
+func TestLoopSignals(t *testing.T) {
+	t.Run("3/handed_off", func(t *testing.T) {
+		deafLoops(t, nil)
+		c, b := driven(t, &Events{})
+		l := c.transport.loop
+		l.Ready(nil, evloop.Turn{Events: evloop.Woken})
+		l.Signal(nil, evloop.SignalHandedOff) // nothing is held
+		c.writeLock <- struct{}{}
+		if err := c.holdFrame(frame.Header{Fin: true, Opcode: frame.OpcodeText, PayloadLength: 4}, []byte("held")); err != nil {
+			t.Fatal(err)
+		}
+		c.holdTimer.Stop() // before its millisecond is over, or almost
+		<-c.writeLock
+		l.Signal(nil, evloop.SignalHandedOff)
+		conntest.NewPeer(t, b, true).WantText("what is held leaves", "held")
+	})
+	t.Run("3/close_ends_a_write_that_waits", func(t *testing.T) {
+		deafLoops(t, nil)
+		c, _ := driven(t, &Events{})
+		l := c.transport.loop
+		l.timeout = 0
+		waited := later(l.awaitRoom)
+		for waiting := false; !waiting; {
+			l.mu.Lock()
+			waiting = l.room != nil
+			l.mu.Unlock()
+			runtime.Gosched()
+		}
+		l.Close()
+		if err := <-waited; err != nil {
+			t.Errorf("the wait ends with %v", err)
+		}
+		if err := l.awaitRoom(); err != net.ErrClosed {
+			t.Errorf("another ends with %v", err)
 		}
 	})
 }

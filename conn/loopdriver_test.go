@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/deflate"
-	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/conntest"
 	"github.com/hawser-go/hawser/internal/evloop"
 )
@@ -152,11 +151,15 @@ func TestLoopEnds(t *testing.T) {
 			}
 			p.SendBytes([]byte{0xf1, 0x80, 0, 0, 0, 0})
 			p.CloseWrite() // is not waited for in a spin, and what is on its way leaves
+			before := callsOfReady()
 			p.WantBinary("what was sent before", large)
 			p.WantClose("and then the failure", 1002, nil)
 			p.WantEOF("the end")
 			h.wantClose()
 			p.Close()
+			if n := callsOfReady() - before; n > 1000 {
+				t.Errorf("the end of the stream is met %d times", n)
+			}
 		})
 	})
 	t.Run("7.1.1/a_reset_while_lingering", func(t *testing.T) {
@@ -218,6 +221,13 @@ func TestLoopEnds(t *testing.T) {
 	})
 }
 
+func callsOfReady() (n int64) {
+	for _, s := range loops().Stats() {
+		n += s.Inline + s.Apart
+	}
+	return n
+}
+
 // TestLoopHandOff: what a function holds back leaves when its loop goes on without it.
 func TestLoopHandOff(t *testing.T) {
 	eachLoopSocket(t, func(t *testing.T, start func(Events, *Config) (*Conn, *conntest.Peer, *caller)) {
@@ -242,23 +252,6 @@ func TestLoopHandOff(t *testing.T) {
 		p.Close()
 		h.want(`text "a"`, `text "b"`, `text "c"`)
 		h.wantClose()
-	})
-	t.Run("3/signal", func(t *testing.T) {
-		eachLoopSocket(t, func(t *testing.T, start func(Events, *Config) (*Conn, *conntest.Peer, *caller)) {
-			c, p, _ := start(Events{}, nil)
-			c.writeLock <- struct{}{}
-			c.corked.Store(true)
-			h := frame.Header{Fin: true, Opcode: frame.OpcodeText, PayloadLength: 4}
-			if err := c.holdFrame(h, []byte("held")); err != nil {
-				t.Fatal(err)
-			}
-			c.holdTimer.Stop()
-			<-c.writeLock
-			c.transport.loop.Signal(nil, evloop.SignalHandedOff)
-			p.WantText("what is held leaves", "held")
-			p.Close()
-			c.Wait(t.Context())
-		})
 	})
 }
 

@@ -177,6 +177,17 @@ func testPushDrain(t *testing.T, kind pushKind, run func(string, func(t *testing
 
 // testPushBroken: a panic or Goexit in any function is 1011, and Close is called.
 func testPushBroken(t *testing.T, kind pushKind, run func(string, func(t *testing.T))) {
+	run("7.4.1/goexit_before_what_has_been_read", func(t *testing.T) {
+		c, p, h := kind.start(t, Events{Message: func(*Conn, Message) { runtime.Goexit() }}, nil)
+		p.Send(text("x"), conntest.Frame{Fin: true, Opcode: conntest.Close, Payload: conntest.ClosePayload(1000, "")})
+		for start := time.Now(); c.CloseInfo() == nil || c.CloseInfo().Received == nil; runtime.Gosched() {
+			if time.Since(start) > pushPatience {
+				t.Fatal("the close frame behind the message is not seen")
+			}
+		}
+		p.Close()
+		h.want("open", `text "x"`, "close, sent 1011")
+	})
 	for name, tt := range map[string]struct {
 		end    func()
 		logged string
