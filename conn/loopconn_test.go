@@ -93,6 +93,24 @@ func TestLoopSignals(t *testing.T) {
 		l.Signal(nil, evloop.SignalHandedOff)
 		conntest.NewPeer(t, b, true).WantText("what is held leaves", "held")
 	})
+	t.Run("3/nothing_is_held_when_all_is_delivered", func(t *testing.T) {
+		deafLoops(t, nil)
+		a, b := tcpPair(t)
+		frames := conntest.Frame{Fin: true, Opcode: conntest.Text, Masked: true, Payload: []byte("a")}.Append(nil)
+		frames = conntest.Frame{Fin: true, Opcode: conntest.Text, Masked: true, Payload: []byte("b")}.Append(frames)
+		c := New(a, RoleServer, frames, nil)
+		c.Drive(&Events{Message: func(c *Conn, m Message) {
+			if string(m.Data) == "a" { // b has no answer with which a's could leave
+				c.Write(m.Type, m.Data)
+			}
+		}})
+		c.transport.loop.Ready(nil, evloop.Turn{Events: evloop.Woken})
+		if c.held != nil || c.heldSince.Load() != 0 {
+			t.Error("the answer to a is held back")
+		}
+		conntest.NewPeer(t, b, true).WantText("the answer", "a")
+		c.CloseNow()
+	})
 	t.Run("3/close_ends_a_write_that_waits", func(t *testing.T) {
 		deafLoops(t, nil)
 		c, _ := driven(t, &Events{})
