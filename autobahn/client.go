@@ -142,7 +142,7 @@ func (s *session) agree(answer string) error {
 		return nil
 	}
 	p, ok, err := agreed(answer)
-	if ok {
+	if ok && s.c.Deflate.binds(p, false) {
 		s.deflater, s.inflater = p.codecs(s.weServe)
 		s.p.compressed = true
 	}

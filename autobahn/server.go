@@ -194,7 +194,7 @@ func (s *FuzzingServer) runCase(conn net.Conn, req *http.Request, o opening, c *
 	answer := c.Answer
 	if c.Deflate != nil {
 		offered := req.Header.Values("Sec-WebSocket-Extensions")
-		if text, p, ok := c.Deflate.answer(join(offered)); ok {
+		if text, p, ok := c.Deflate.answer(join(offered)); ok && c.Deflate.binds(p, true) {
 			answer = text
 			session.deflater, session.inflater = p.codecs(true)
 			session.p.compressed = true
