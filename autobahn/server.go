@@ -39,7 +39,7 @@ type FuzzingServer struct {
 // is about the selection.
 func NewFuzzingServer(config *Config) (*FuzzingServer, error) {
 	cfg := config.withDefaults()
-	cases, err := cfg.selected("client")
+	cases, err := cfg.Select("client")
 	if err != nil {
 		return nil, err
 	}
