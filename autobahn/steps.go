@@ -93,6 +93,10 @@ func (s *session) chop(step *Step, b []byte) {
 }
 
 func (s *session) chopped(n int, b []byte) {
+	if n == 1 {
+		s.w.writeOctets(b)
+		return
+	}
 	var writes [][]byte
 	for len(b) > 0 {
 		k := min(n, len(b))
