@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Judges our server and then our client by all 517 cases of the package autobahn, with the
-# testsuite's own 1000 messages in each case of groups 12 and 13, and compares with the real
-# testsuite's verdicts. What it prints is the record in results/native:
+# Judges our server by groups 1 to 10, then our server and our client by all 517 cases of the
+# package autobahn, with the testsuite's own 1000 messages in each case of groups 12 and 13, and
+# compares with the real testsuite's verdicts. The time of each run is in its last line. What it prints is the record in results/native:
 #
 #   autobahn/full.sh >autobahn/results/native/full.txt
 #
@@ -36,9 +36,12 @@ echo "# processor: ${processor:-unknown}, $(getconf _NPROCESSORS_ONLN) of them; 
 
 status=0
 echo
-echo "our server"
+echo "our server, groups 1 to 10"
 "$work/testee" server -addr 127.0.0.1:0 >"$work/server" &
 url=$(first_line "$work/server")
+"$work/autobahn" -exclude 'H.*,12.*,13.*' -agent hawser -expect autobahn/results/server.json "$url" || status=1
+echo
+echo "our server"
 "$work/autobahn" -cases '*' -agent hawser -expect autobahn/results/server.json "$url" || status=1
 kill %%
 wait %% || true
@@ -54,4 +57,6 @@ if ! "$work/testee" client -url "$url" >"$work/cases"; then
 fi
 wait "$suite" || status=1
 tail -n +2 "$work/client"
+echo
+echo "# $SECONDS s in all; load after: $(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null || echo unknown)"
 exit "$status"
