@@ -185,9 +185,11 @@ func (c *Conn) release() error {
 		return nil
 	}
 	err := c.transport.close()
-	close(c.done)
+	c.doom()
 	c.discardInput()
 	c.closeCompressor()
+	c.leave()
+	close(c.done)
 	return err
 }
 
@@ -243,13 +245,16 @@ func (c *Conn) closeReceived(e protocol.Event) error {
 // finish sets how the connection ended, sends the Close frame if one is due, and leaves the rest to a goroutine: the caller of a read need not wait until the peer has
 // closed its side, and a connection whose user forgets it ends all the same. It is the caller's turn to read, and nobody reads after it.
 func (c *Conn) finish(failed bool) error {
-	e := c.terminate(func(*CloseError) {})
+	first := false
+	e := c.terminate(func(*CloseError) { first = true })
 	c.flushControl() // now if it can be; linger would do it, too, but only when its goroutine runs
 	c.in.discard()
 	// What ends a read must not end linger's: only the close timeout does.
 	c.watch.dismiss()
 	c.transport.in.SetReadDeadline(time.Time{})
-	go c.linger(failed)
+	if first { // else whoever ended it sees to the rest
+		go c.linger(failed)
+	}
 	return e
 }
 

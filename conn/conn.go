@@ -25,6 +25,8 @@ type Conn struct {
 	extensions  string
 	value       any // what OnRequest returned
 	transport   transport
+	member      member
+	meter       atomic.Pointer[meter] // nil while nothing of the connection's is counted
 
 	// The read half belongs to whose turn it is.
 	turn       turn
@@ -72,7 +74,9 @@ type Conn struct {
 // rwc's Read and Write must be usable at the same time, and its Close must end both and not wait itself. From now on nobody else may use rwc, or close it.
 func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	r := cfg.resolved()
-	return newConn(rwc, role, buffered, &r)
+	c := newConn(rwc, role, buffered, &r)
+	c.join(false, false)
+	return c
 }
 
 func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {

@@ -121,6 +121,9 @@ func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, er
 	if err != nil {
 		return nil, nil, err
 	}
+	if c != nil {
+		c.join(false, false)
+	}
 	return c, next, nil
 }
 

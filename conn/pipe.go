@@ -27,6 +27,8 @@ func Pipe(cfg *Config) (a, b *Conn) {
 		a.compress(params, extensions)
 		b.compress(params, extensions)
 	}
+	a.join(false, false)
+	b.join(false, false)
 	return a, b
 }
 
