@@ -253,7 +253,7 @@ func (c *Conn) finish(failed bool) error {
 	c.watch.dismiss()
 	c.transport.in.SetReadDeadline(time.Time{})
 	if first { // else whoever ended it sees to the rest
-		go c.linger(failed)
+		go c.linger(failed, readBufferSize)
 	}
 	return e
 }
@@ -262,8 +262,8 @@ func (c *Conn) finish(failed bool) error {
 // way. So our direction is shut down, and what comes is discarded until the peer ends its direction too, or the close timeout passes.
 //
 // "The server MUST close the underlying TCP connection immediately; the client SHOULD wait for the server to close the connection" (RFC 6455,
-// 5.5.1): after a complete handshake the server shuts down first, as 7.1.1 shows it.
-func (c *Conn) linger(failed bool) {
+// 5.5.1): after a complete handshake the server shuts down first, as 7.1.1 shows it. What comes is read into a buffer of that size.
+func (c *Conn) linger(failed bool, size int) {
 	defer c.release()
 	if c.drainControl() != nil {
 		return
@@ -273,7 +273,7 @@ func (c *Conn) linger(failed bool) {
 			return // a transport that cannot be half-closed: the peer waits for us
 		}
 	}
-	buf := bufpool.Get(readBufferSize)
+	buf := bufpool.Get(size)
 	defer bufpool.Put(buf)
 	for c.readErr == nil {
 		_, c.readErr = c.transport.read(*buf)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/bufpool"
 )
 
 // A stock is what a connection holds bytes for.
@@ -109,9 +110,6 @@ func (c *Conn) weight() float64 {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.dying {
-		return 0
-	}
 	weight, now := float64(m.bytes[kept]), c.now()
 	for _, s := range []stock{received, queued} {
 		weight += float64(m.bytes[s]) * (1 + time.Duration(now-m.since[s]).Seconds())
@@ -184,6 +182,6 @@ func (c *Conn) shed() {
 		c.watch.dismiss()
 		c.transport.in.SetReadDeadline(time.Time{})
 		c.turn.pass(nobody) // others find over set, and read nothing
-		c.linger(true)
+		c.linger(true, bufpool.Smallest) // memory is what there is none of
 	}()
 }

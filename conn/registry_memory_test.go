@@ -312,6 +312,23 @@ func TestRegistryRefuses(t *testing.T) {
 			t.Errorf("%d bytes are counted", n)
 		}
 	})
+	inBubble(t, "10.4/the_beginning_of_a_message", func(t *testing.T) {
+		r := &Registry{MaxBuffered: 1 << 10}
+		r.relieving.Store(true) // nobody is closed
+		ours, theirs := conntest.Pipe(64 << 10)
+		f := conntest.Frame{Opcode: conntest.Binary, Masked: true, Payload: pattern(20_000)}.Append(nil)
+		c := New(ours, RoleServer, f, &Config{Registry: r})
+		defer theirs.Close()
+		if _, err := c.Read(); !errors.Is(err, errNoRoom) {
+			t.Errorf("Read returns %v", err)
+		}
+	})
+	inBubble(t, "10.4/without_a_Registry", func(t *testing.T) {
+		c, _ := talk(t, RoleServer, nil)
+		if c.hold(queued, 1<<40); !c.tryHold(queued, 1<<40) || c.meter.Load() != nil {
+			t.Error("something is counted")
+		}
+	})
 	// There was no room, but there is when the rest comes.
 	inBubble(t, "10.4/room_again", func(t *testing.T) {
 		r := &Registry{MaxBuffered: limit}
@@ -491,6 +508,17 @@ func TestRegistryShedding(t *testing.T) {
 			}
 		})
 	}
+	inBubble(t, "10.4/a_reader_that_does_not_notice", func(t *testing.T) {
+		r := &Registry{}
+		c, p := talk(t, RoleServer, &Config{Registry: r})
+		c.turn.tryTake()
+		c.shed()
+		p.WantClose("the peer is told", 1013, reason)
+		time.Sleep(DefaultCloseTimeout)
+		p.WantEOF("it is cut")
+		<-c.done
+		c.turn.pass(nobody)
+	})
 	// The memory is the function's; but the connection ends in time.
 	inBubble(t, "10.4/the_body_of_Messages", func(t *testing.T) {
 		r := &Registry{}

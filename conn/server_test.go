@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -151,6 +152,7 @@ func TestServerHandlerEnds(t *testing.T) {
 	}{
 		{"7.1.2/return", func(*Conn) {}, 1000, 0},
 		{"2.9/panic", func(*Conn) { explode("boom") }, 1011, 1},
+		{"2.9/Goexit", func(*Conn) { runtime.Goexit() }, 1011, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			conntest.CheckLeaks(t)
