@@ -165,6 +165,7 @@ func (c *Conn) addCause(e *CloseError, err error) {
 // release closes the transport. It is the last that happens to a connection. While a Messages loop runs, its last is to do it: until then nothing goes through the transport any more.
 func (c *Conn) release() error {
 	c.watch.dismiss()
+	c.doom()
 	c.mu.Lock()
 	first := !c.released
 	if c.looping {
@@ -185,7 +186,6 @@ func (c *Conn) release() error {
 		return nil
 	}
 	err := c.transport.close()
-	c.doom()
 	c.discardInput()
 	c.closeCompressor()
 	c.leave()

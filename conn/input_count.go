@@ -75,9 +75,5 @@ func (in *input) room(n int) bool {
 		return false
 	}
 	in.counted = held
-	if in.completed {
-		in.completed = false
-		in.of.holdAnew(received)
-	}
 	return true
 }

@@ -42,13 +42,13 @@ type Registry struct {
 	Spread time.Duration
 
 	mu        sync.Mutex
-	slots     []*Conn // a connection keeps its place, so that who goes through them meets each once; nil where there is none
-	free      []int32 // which are nil
-	admitted  int     // opening handshakes that are being decided on
-	iterating int     // who goes through slots
-	ending    bool    // Shutdown or Close was called
-	closed    bool    // Close was called
-	quit      chan struct{}
+	slots     []*Conn       // a connection keeps its place, so that who goes through them meets each once; nil where there is none
+	free      []int32       // which are nil
+	admitted  int           // opening handshakes that are being decided on
+	iterating int           // who goes through slots
+	ending    bool          // Shutdown or Close was called
+	closed    bool          // Close was called
+	quit      chan struct{} // closed by Close
 	drained   chan struct{} // closed when nothing is left; nil while nobody waits for that
 
 	buffered  atomic.Int64 // by all connections
@@ -211,7 +211,7 @@ func (r *Registry) every() iter.Seq[*Conn] {
 		for from := 0; from < end; {
 			n := 0
 			r.mu.Lock()
-			for ; from < min(end, len(r.slots)) && n < len(batch); from++ {
+			for ; from < end && n < len(batch); from++ { // slots does not become shorter meanwhile
 				if c := r.slots[from]; c != nil {
 					batch[n] = c
 					n++

@@ -181,7 +181,7 @@ func (c *Conn) shed() {
 		c.in.discard()
 		c.watch.dismiss()
 		c.transport.in.SetReadDeadline(time.Time{})
-		c.turn.pass(nobody) // others find over set, and read nothing
+		c.turn.pass(nobody)              // others find over set, and read nothing
 		c.linger(true, bufpool.Smallest) // memory is what there is none of
 	}()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -223,6 +224,18 @@ func TestRegistryCounts(t *testing.T) {
 		}
 		if c.meter.Load() != nil {
 			t.Error("something was counted")
+		}
+	})
+	inBubble(t, "10.4/the_next_message_is_held_anew", func(t *testing.T) {
+		c, p := talkInto(t, &Config{Registry: &Registry{}})
+		f := conntest.Frame{Fin: true, Opcode: conntest.Binary, Masked: true, Payload: pattern(30_000)}.Append(nil)
+		p.SendBytes(f[:20_000])
+		time.Sleep(10 * time.Second)
+		first := c.meter.Load().since[received]
+		p.SendBytes(slices.Concat(f[20_000:], f[:20_000]))
+		p.WantBinary("the first message is complete", pattern(30_000))
+		if again := c.meter.Load().since[received]; again-first != int64(10*time.Second) {
+			t.Errorf("held since %v, then since %v", first, again)
 		}
 	})
 	inBubble(t, "10.4/what_the_function_has", func(t *testing.T) {
@@ -514,6 +527,11 @@ func TestRegistryShedding(t *testing.T) {
 		c.turn.tryTake()
 		c.shed()
 		p.WantClose("the peer is told", 1013, reason)
+		began := time.Now()
+		c.setReadDeadline(began.Add(time.Hour)) // what was due when it looked last
+		if _, err := c.transport.read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != 0 {
+			t.Errorf("the next wait ends with %v after %v", err, time.Since(began))
+		}
 		time.Sleep(DefaultCloseTimeout)
 		p.WantEOF("it is cut")
 		<-c.done
@@ -547,6 +565,21 @@ func TestRegistryShedding(t *testing.T) {
 		synctest.Wait()
 		if r.Buffered() != 0 || r.Len() != 0 {
 			t.Errorf("%d bytes of %d connections", r.Buffered(), r.Len())
+		}
+	})
+	// What a connection holds that was cut is no reason to close others.
+	inBubble(t, "10.4/CloseNow_in_the_body_of_Messages", func(t *testing.T) {
+		r := &Registry{}
+		c, p := talk(t, RoleServer, &Config{Registry: r})
+		go p.SendBinary(pattern(50 << 10))
+		for range c.Messages() {
+			if c.CloseNow(); r.Buffered() == 0 || r.living() != 0 {
+				t.Errorf("%d bytes, %d by connections that live", r.Buffered(), r.living())
+			}
+			break
+		}
+		if r.Buffered() != 0 || r.dying.Load() != 0 {
+			t.Errorf("%d bytes, %d of them dying", r.Buffered(), r.dying.Load())
 		}
 	})
 }

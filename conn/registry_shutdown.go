@@ -24,11 +24,10 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 	if first {
 		r.drained, r.quit = make(chan struct{}), make(chan struct{})
 		r.checkDrained()
-		first = n > 0 && !r.closed
 	}
 	drained := r.drained
 	r.mu.Unlock()
-	if first {
+	if first && n > 0 {
 		go r.sendAway(r.pause(ctx, n))
 	}
 	select {
@@ -83,7 +82,7 @@ func (r *Registry) sendAway(pause time.Duration) {
 			case <-r.quit:
 				return
 			case <-r.drained:
-				return
+				return // now: a synctest bubble may end
 			}
 		}
 		c.goAway()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"runtime"
@@ -271,6 +272,19 @@ func TestRegistryShutdownEnds(t *testing.T) {
 			c.CloseNow()
 		}
 		if got := <-done; got.err != nil || got.took != 0 {
+			t.Error(got)
+		}
+	})
+	inBubble(t, "7.4.1/while_OnRequest_decides_to_refuse", func(t *testing.T) {
+		r := &Registry{}
+		decide := make(chan error)
+		h := Handler(echoAll, &Config{Registry: r, Logger: slog.New(slog.DiscardHandler), OnRequest: func(*requestView) (any, error) { return nil, <-decide }})
+		go h.ServeHTTP(newHijackRecorder(nil, ""), parsedRequest(t, openingRequest))
+		synctest.Wait()
+		done := shutdown(t.Context(), r.Shutdown)
+		time.Sleep(time.Second)
+		decide <- io.EOF
+		if got := <-done; got.err != nil || got.took != time.Second {
 			t.Error(got)
 		}
 	})
