@@ -165,6 +165,7 @@ func (c *Conn) addCause(e *CloseError, err error) {
 // release closes the transport. It is the last that happens to a connection. While a Messages loop runs, its last is to do it: until then nothing goes through the transport any more.
 func (c *Conn) release() error {
 	c.watch.dismiss()
+	c.doom()
 	c.mu.Lock()
 	first := !c.released
 	if c.looping {
@@ -185,12 +186,13 @@ func (c *Conn) release() error {
 		return nil
 	}
 	err := c.transport.close()
+	c.discardInput()
+	c.discardOutput()
+	c.leave()
 	close(c.done)
 	if c.cfg.Observer != nil {
 		c.observe(Observation{Kind: ObservedClosed, End: c.CloseInfo()})
 	}
-	c.discardInput()
-	c.discardOutput()
 	return err
 }
 
@@ -246,13 +248,16 @@ func (c *Conn) closeReceived(e protocol.Event) error {
 // finish sets how the connection ended, sends the Close frame if one is due, and leaves the rest to a goroutine: the caller of a read need not wait until the peer has
 // closed its side, and a connection whose user forgets it ends all the same. It is the caller's turn to read, and nobody reads after it.
 func (c *Conn) finish(failed bool) error {
-	e := c.terminate(func(*CloseError) {})
+	first := false
+	e := c.terminate(func(*CloseError) { first = true })
 	c.flushControl() // now if it can be; linger would do it, too, but only when its goroutine runs
 	c.in.discard()
 	// What ends a read must not end linger's: only the close timeout does.
 	c.watch.dismiss()
 	c.transport.in.SetReadDeadline(time.Time{})
-	go c.linger(failed)
+	if first { // else whoever ended it sees to the rest
+		go c.linger(failed, readBufferSize)
+	}
 	return e
 }
 
@@ -260,8 +265,8 @@ func (c *Conn) finish(failed bool) error {
 // way. So our direction is shut down, and what comes is discarded until the peer ends its direction too, or the close timeout passes.
 //
 // "The server MUST close the underlying TCP connection immediately; the client SHOULD wait for the server to close the connection" (RFC 6455,
-// 5.5.1): after a complete handshake the server shuts down first, as 7.1.1 shows it.
-func (c *Conn) linger(failed bool) {
+// 5.5.1): after a complete handshake the server shuts down first, as 7.1.1 shows it. What comes is read into a buffer of that size.
+func (c *Conn) linger(failed bool, size int) {
 	defer c.release()
 	if c.drainControl() != nil {
 		return
@@ -271,7 +276,7 @@ func (c *Conn) linger(failed bool) {
 			return // a transport that cannot be half-closed: the peer waits for us
 		}
 	}
-	buf := bufpool.Get(readBufferSize)
+	buf := bufpool.Get(size)
 	defer bufpool.Put(buf)
 	for c.readErr == nil {
 		_, c.readErr = c.transport.read(*buf)

@@ -75,6 +75,10 @@ type Config struct {
 	// or NUL.
 	Header http.Header
 
+	// Registry is the set of connections that the connection belongs to, which bounds what they take together and ends them together. Several Servers and Handlers may have the same one. If nil, a [Server]
+	// and a [Handler] each have one of their own, with its defaults, and other connections belong to none.
+	Registry *Registry
+
 	// Logger gets what no caller can be told: a panic in a function given to [Handler] or [Server] or in OnRequest, why Handler or Server answered 500, and that a
 	// Server's listener fails for a while. Default slog.Default().
 	Logger *slog.Logger

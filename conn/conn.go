@@ -25,6 +25,8 @@ type Conn struct {
 	extensions  string
 	value       any // what OnRequest returned
 	transport   transport
+	member      member
+	meter       atomic.Pointer[meter] // nil while nothing of the connection's is counted
 
 	// The read half belongs to whose turn it is.
 	turn       turn
@@ -80,6 +82,7 @@ func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn 
 	r := cfg.resolved()
 	c := newConn(rwc, role, buffered, &r)
 	c.observe(Observation{Kind: ObservedOpened})
+	c.join(false, false)
 	return c
 }
 

@@ -160,7 +160,7 @@ func (c *Conn) pingWaits() bool {
 func (c *Conn) setReadDeadline(t time.Time) {
 	c.watch.mu.Lock()
 	defer c.watch.mu.Unlock()
-	if !c.watch.cancelled.Load() {
+	if !c.watch.cancelled.Load() && !c.over.Load() { // or the end of the connection has
 		c.transport.in.SetReadDeadline(t)
 	}
 }

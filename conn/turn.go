@@ -49,6 +49,28 @@ func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 	}
 }
 
+// takeLast is take for who reads when the connection is over, and waits for a loop, too.
+func (t *turn) takeLast(done <-chan struct{}) error {
+	for {
+		t.mu.Lock()
+		if t.holder == nobody {
+			t.holder = aRead
+			t.mu.Unlock()
+			return nil
+		}
+		if t.changed == nil {
+			t.changed = make(chan struct{})
+		}
+		changed := t.changed
+		t.mu.Unlock()
+		select {
+		case <-changed:
+		case <-done:
+			return ErrClosed
+		}
+	}
+}
+
 // tryTake takes the turn for a read if it is nobody's.
 func (t *turn) tryTake() bool {
 	t.mu.Lock()
