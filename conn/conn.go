@@ -49,6 +49,7 @@ type Conn struct {
 	rest        rest        // of a frame that is cut
 	stream      *MessageWriter
 	draining    bool // what is written was queued by Send
+	drainWaits  bool // drain waits for writeLock
 	queue       atomic.Pointer[sendQueue]
 	kept        atomic.Int64 // bytes of rest
 

@@ -18,7 +18,8 @@ type QueuePolicy uint8
 const (
 	// DropNewest: the message is not sent, and Send returns ErrSendQueueFull. The default.
 	DropNewest QueuePolicy = iota
-	// DropOldest: those that have waited longest are dropped, as many as it takes. For what the next message makes worthless: prices, positions, states.
+	// DropOldest: those that have waited longest are dropped, as many as it takes. For what the next message makes worthless: prices, positions, states. What is being written already cannot be dropped, and does
+	// not count.
 	DropOldest
 	// ClosePolicyViolation: what waits is dropped, and the connection closed with 1008, as a peer that reads too slowly deserves.
 	ClosePolicyViolation
@@ -130,7 +131,8 @@ func (c *Conn) sendFrame(m *outgoing) error {
 	case err != nil:
 		err = c.dataFailed(writeError(err))
 	case n < len(b):
-		c.keepRest(buf, b[n:])
+		c.rest = rest{buf, b[n:]}
+		c.kept.Store(int64(len(b) - n))
 		go c.drain()
 		return nil
 	}
@@ -173,7 +175,7 @@ func (c *Conn) enqueue(m *outgoing, full QueuePolicy) (room <-chan struct{}, err
 			q = c.queue.Load()
 		}
 	}
-	ok, room := q.add(m, c.cfg.SendQueue, c.kept.Load(), full == DropOldest)
+	ok, room := q.add(m, c.cfg.SendQueue, &c.kept, full == DropOldest)
 	if ok {
 		return nil, nil
 	}
@@ -233,7 +235,11 @@ func (c *Conn) writeQueued() (more bool) {
 	if q == nil || q.isEmpty() {
 		return false
 	}
-	if c.stream != nil {
+	switch {
+	case c.writeErr != nil:
+		q.clear()
+		return false
+	case c.stream != nil:
 		if c.closing() {
 			q.clear() // the message in the middle of which the connection closes is not complete
 		}
@@ -272,7 +278,7 @@ func (c *Conn) writeDequeued(m *outgoing) error {
 		return c.writeWhole(h, p)
 	}
 	c.address(&h, p)
-	return c.appendHeld(h, p, min(heldSize, frameOverhead+len(p)+int(c.queue.Load().amount())))
+	return c.appendHeld(h, p, int(min(heldSize, frameOverhead+int64(len(p))+c.queue.Load().amount())))
 }
 
 // noteDrained is called when something that waited has left.

@@ -70,7 +70,7 @@ func TestTransportGoesOn(t *testing.T) {
 	const size = 4 << 20
 	writes := map[string]func(tr *transport, p []byte) error{
 		"write": func(tr *transport, p []byte) error { return tr.write(p, nil) },
-		"two": func(tr *transport, p []byte) error { return tr.write(p[:100], p[100:]) },
+		"two":   func(tr *transport, p []byte) error { return tr.write(p[:100], p[100:]) },
 	}
 	for kind, pair := range socketPairs() {
 		for name, write := range writes {
