@@ -40,8 +40,7 @@ type Conn struct {
 	compression *compression // nil if permessage-deflate has not been negotiated
 	writeErr    error        // nothing can be written any more; written with mu held, too
 	dataErr     error        // the writeErr that cut a message; guarded by mu
-	control     [protocol.MaxControl]byte
-	held        *[]byte // what is held back, see cork
+	held        *[]byte      // what is held back, see cork
 	heldLen     int
 	heldSince   atomic.Int64 // see now; 0 if nothing is held
 	holdTimer   *time.Timer

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 
+	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/protocol"
 )
 
@@ -20,7 +21,7 @@ func (c *Conn) controlDue() bool {
 	return c.send.ControlDue()
 }
 
-// appendControl appends the control frames that are due to b, at most len(c.control) bytes; but a Close that messages are to leave before, which wait, stays due: later is true then. Both are looked at under one lock:
+// appendControl appends the control frames that are due to b, at most protocol.MaxControl bytes; but a Close that messages are to leave before, which wait, stays due: later is true then. Both are looked at under one lock:
 // a Close that becomes due in between must not overtake them. The caller has the write lock and writes b next.
 func (c *Conn) appendControl(b []byte) (_ []byte, later bool) {
 	c.mu.Lock()
@@ -61,14 +62,17 @@ func (c *Conn) flushControl() {
 			c.passWriteLock()
 			return
 		}
-		b, later := c.appendControl(c.control[:0])
+		buf := bufpool.Get(protocol.MaxControl)
+		b, later := c.appendControl((*buf)[:0])
 		if later && len(b) == 0 {
+			bufpool.Put(buf)
 			c.passToDrain()
 			return
 		}
 		if c.transport.tryWrite != nil {
 			n, err := c.transport.tryWrite(b)
 			if err == nil && n == len(b) {
+				bufpool.Put(buf)
 				c.passWriteLock()
 				if c.queued() { // meanwhile, by a Send that found the lock taken
 					c.startDrain()
@@ -77,16 +81,17 @@ func (c *Conn) flushControl() {
 			}
 			b = b[n:] // an error is met again below
 		}
-		go c.finishControl(b)
+		go c.finishControl(buf, b)
 		return
 	}
 }
 
-// finishControl writes b. It has the write lock from whoever started it.
-func (c *Conn) finishControl(b []byte) {
+// finishControl writes b, which lies in buf. It has the write lock from whoever started it.
+func (c *Conn) finishControl(buf *[]byte, b []byte) {
 	if err := c.transport.write(b, nil); err != nil {
 		c.writeFailed(err)
 	}
+	bufpool.Put(buf)
 	c.unlockWrite()
 }
 
@@ -115,7 +120,7 @@ func (c *Conn) drainControl() error {
 func (c *Conn) forgetControl() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.appendDue(c.control[:0])
+	c.appendDue(nil)
 }
 
 // writeControl writes the control frames that are due, but for a Close that is to leave later. The caller has the write lock.
@@ -123,10 +128,12 @@ func (c *Conn) writeControl() error {
 	if c.writeErr != nil {
 		return c.closeError()
 	}
-	b, _ := c.appendControl(c.control[:0])
-	if len(b) == 0 {
+	if !c.controlDue() {
 		return nil
 	}
+	buf := bufpool.Get(protocol.MaxControl)
+	defer bufpool.Put(buf)
+	b, _ := c.appendControl((*buf)[:0])
 	if err := c.transport.write(b, nil); err != nil {
 		return c.writeFailed(err)
 	}

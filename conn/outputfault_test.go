@@ -136,8 +136,8 @@ func faultyOutput(t *testing.T, role Role, cfg *Config, now bool, output func(c 
 	next := 0
 	for _, b := range got {
 		_, n, bad := checkStamp(b)
-		if bad != nil {
-			t.Error(bad)
+		if bad != nil || n >= len(sizes) {
+			t.Errorf("message %d: %v", n, bad)
 			break
 		}
 		for next < n {

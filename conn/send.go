@@ -144,7 +144,7 @@ func (c *Conn) sendFrame(m *outgoing) error {
 // frame returns all bytes of m's frame, behind the control frames that are due, in a buffer, or without one as they are prepared. The caller has the write lock, and nothing is held back.
 func (c *Conn) frame(m *outgoing) (buf *[]byte, b []byte, open bool) {
 	if m.prepared != nil && c.role == RoleServer {
-		b, open = c.beginData(c.control[:0])
+		b, open = c.beginData(nil)
 		if !open {
 			return nil, nil, false
 		}
