@@ -174,8 +174,9 @@ func (c *Conn) drain() {
 			return
 		}
 		c.restLeft()
+		more := c.writeQueued() // behind what is held back, in one write
 		c.writeHeld()
-		if !c.writeQueued() {
+		if !more {
 			break
 		}
 		if c.drainWaits { // one of them is enough
