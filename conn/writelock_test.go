@@ -126,6 +126,7 @@ func wantRoom(t *testing.T, c *Conn, p *conntest.Peer, first []byte) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+	synctest.Wait() // the bytes come before they are counted
 	if n := c.BufferedAmount(); n != 0 {
 		t.Errorf("BufferedAmount is %d", n)
 	}
