@@ -175,7 +175,9 @@ func (c *Conn) release() error {
 		if cut {
 			return nil
 		}
-		return c.transport.cut()
+		err := c.transport.cut()
+		c.discardOutput() // or the body may wait for what never comes
+		return err
 	}
 	c.released = true
 	if c.timer != nil {

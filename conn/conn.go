@@ -43,8 +43,7 @@ type Conn struct {
 	compression *compression // nil if permessage-deflate has not been negotiated
 	writeErr    error        // nothing can be written any more; written with mu held, too
 	dataErr     error        // the writeErr that cut a message; guarded by mu
-	control     [protocol.MaxControl]byte
-	held        *[]byte // what is held back, see cork
+	held        *[]byte      // what is held back, see cork
 	heldLen     int
 	heldSince   atomic.Int64 // see now; 0 if nothing is held
 	holdTimer   *time.Timer
@@ -52,6 +51,7 @@ type Conn struct {
 	rest        rest        // of a frame that is cut
 	stream      *MessageWriter
 	draining    bool // what is written was queued by Send
+	drainWaits  bool // drain waits for writeLock
 	queue       atomic.Pointer[sendQueue]
 	kept        atomic.Int64 // bytes of rest
 	sent        traffic

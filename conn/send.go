@@ -18,7 +18,8 @@ type QueuePolicy uint8
 const (
 	// DropNewest: the message is not sent, and Send returns ErrSendQueueFull. The default.
 	DropNewest QueuePolicy = iota
-	// DropOldest: those that have waited longest are dropped, as many as it takes. For what the next message makes worthless: prices, positions, states.
+	// DropOldest: those that have waited longest are dropped, as many as it takes. For what the next message makes worthless: prices, positions, states. What is being written already cannot be dropped, and does
+	// not count.
 	DropOldest
 	// ClosePolicyViolation: what waits is dropped, and the connection closed with 1008, as a peer that reads too slowly deserves.
 	ClosePolicyViolation
@@ -131,7 +132,8 @@ func (c *Conn) sendFrame(m *outgoing) error {
 	case err != nil:
 		err = c.dataFailed(writeError(err))
 	case n < len(b):
-		c.keepRest(buf, b[n:])
+		c.rest = rest{buf, b[n:]}
+		c.kept.Store(int64(len(b) - n))
 		go c.drain()
 		return nil
 	}
@@ -143,7 +145,7 @@ func (c *Conn) sendFrame(m *outgoing) error {
 // frame returns all bytes of m's frame, behind the control frames that are due, in a buffer, or without one as they are prepared. The caller has the write lock, and nothing is held back.
 func (c *Conn) frame(m *outgoing) (buf *[]byte, b []byte, open bool) {
 	if m.prepared != nil && c.role == RoleServer {
-		b, open = c.beginData(c.control[:0])
+		b, open = c.beginData(nil)
 		if !open {
 			return nil, nil, false
 		}
@@ -176,7 +178,7 @@ func (c *Conn) enqueue(m *outgoing, full QueuePolicy) (room <-chan struct{}, err
 			q = c.queue.Load()
 		}
 	}
-	ok, room := q.add(m, c.cfg.SendQueue, c.kept.Load(), full == DropOldest)
+	ok, room := q.add(m, c.cfg.SendQueue, &c.kept, full == DropOldest)
 	if ok {
 		return nil, nil
 	}
@@ -237,7 +239,11 @@ func (c *Conn) writeQueued() (more bool) {
 	if q == nil || q.isEmpty() {
 		return false
 	}
-	if c.stream != nil {
+	switch {
+	case c.writeErr != nil:
+		q.clear()
+		return false
+	case c.stream != nil:
 		if c.closing() {
 			q.clear() // the message in the middle of which the connection closes is not complete
 		}
@@ -276,7 +282,7 @@ func (c *Conn) writeDequeued(m *outgoing) error {
 		return c.writeWhole(h, p)
 	}
 	c.address(&h, p)
-	return c.appendHeld(h, p, min(heldSize, frameOverhead+len(p)+int(c.queue.Load().amount())))
+	return c.appendHeld(h, p, int(min(heldSize, frameOverhead+int64(len(p))+c.queue.Load().amount())))
 }
 
 // noteDrained is called when something that waited has left.

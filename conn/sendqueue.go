@@ -1,7 +1,9 @@
 package conn
 
 import (
+	"bytes"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/bufpool"
@@ -27,6 +29,7 @@ type sendQueue struct {
 	waiting []outgoing // from first on
 	first   int
 	cost    int64         // of those that wait, and of those that are being written
+	writing int64         // of the latter
 	payload int64         // their bytes
 	added   uint64        // how many ever were
 	room    chan struct{} // closed when there is more room; nil while nobody waits for that
@@ -45,26 +48,30 @@ func (q *sendQueue) isEmpty() bool {
 	return q.first == len(q.waiting)
 }
 
-// add puts a copy of m behind the others, if what waits then costs at most limit, kept included. dropOldest makes room by dropping from the front. If there is none, room is closed when there is more.
-func (q *sendQueue) add(m *outgoing, limit, kept int64, dropOldest bool) (ok bool, room <-chan struct{}) {
+// add puts a copy of m, which costs at most limit, behind the others, if what waits or is being written then costs at most limit, kept included. If there is no room, room is closed when there is more. dropOldest makes room by
+// dropping from the front; what is being written, or kept, cannot be dropped, and does not count then: or the oldest would be sent, and the newest dropped.
+func (q *sendQueue) add(m *outgoing, limit int64, kept *atomic.Int64, dropOldest bool) (ok bool, room <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return true, nil // the connection is over: as good as sent
 	}
-	for dropOldest && q.first < len(q.waiting) && q.cost+m.cost() > limit-kept {
-		dropped := q.take()
-		q.forget(&dropped)
-		bufpool.Put(dropped.buf)
-	}
-	if q.cost+m.cost() > limit-kept {
-		if q.room == nil {
-			q.room = make(chan struct{})
+	switch {
+	case dropOldest:
+		for q.cost-q.writing+m.cost() > limit {
+			dropped := q.take()
+			q.forget(&dropped)
+			bufpool.Put(dropped.buf)
 		}
-		return false, q.room
+	case q.cost+m.cost() > limit-kept.Load():
+		return false, q.awaitRoom()
 	}
 	n := *m
-	if n.prepared == nil && len(n.data) > 0 {
+	switch {
+	case n.prepared != nil:
+	case len(n.data) < bufpool.Smallest: // a buffer would be up to 500 times as large, and the queue hold that much more than it counts
+		n.data = bytes.Clone(n.data)
+	default:
 		n.buf = bufpool.Get(len(n.data))
 		n.data = append((*n.buf)[:0], n.data...)
 	}
@@ -82,7 +89,9 @@ func (q *sendQueue) next() (m outgoing, ok bool) {
 	if q.first == len(q.waiting) {
 		return m, false
 	}
-	return q.take(), true
+	m = q.take()
+	q.writing += m.cost()
+	return m, true
 }
 
 // take takes the first message. The caller has q.mu.
@@ -107,6 +116,21 @@ func (q *sendQueue) forget(m *outgoing) {
 	q.payload -= int64(len(m.data))
 }
 
+// left returns a channel that is closed when something has left the queue.
+func (q *sendQueue) left() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.awaitRoom()
+}
+
+// awaitRoom returns the channel that tell closes. The caller has q.mu.
+func (q *sendQueue) awaitRoom() <-chan struct{} {
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	return q.room
+}
+
 // tell wakes who waits for room. The caller has q.mu.
 func (q *sendQueue) tell() {
 	if q.room != nil {
@@ -121,6 +145,7 @@ func (q *sendQueue) wrote(payload, cost int64) {
 	defer q.mu.Unlock()
 	q.payload -= payload
 	q.cost -= cost
+	q.writing -= cost
 	q.tell()
 }
 
