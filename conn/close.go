@@ -143,6 +143,7 @@ func (c *Conn) terminate(set func(*CloseError)) *CloseError {
 		set(e)
 		c.err = e
 		c.over.Store(true)
+		c.endContext()
 	}
 	return c.err
 }
