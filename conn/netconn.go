@@ -16,8 +16,8 @@ import (
 // NetConn returns a net.Conn whose stream of bytes goes through c, in messages of type t: for protocols that want a stream. c must not be read any other way from now on, and of what is written otherwise only
 // the order is kept.
 //
-// Read returns what comes of a message as it comes; where messages begin and end does not show, and empty ones are skipped. A message of the other type fails the connection with 1003. After a clean end by
-// the peer, see [CloseError], Read returns io.EOF; inside a message, and after any other end, an error that matches [ErrClosed] and not io.EOF. Write sends messages of at most 32 KiB, which nearly every peer
+// t may have [Uncompressed]. Read returns what comes of a message as it comes; where messages begin and end does not show, and empty ones are skipped. A message of the other type fails the connection with 1003. After a clean end by
+// the peer, see [CloseError], Read returns io.EOF; inside a message, and after any other end, an error that matches [ErrClosed] and io.ErrUnexpectedEOF, and not io.EOF. Write sends messages of at most 32 KiB, which nearly every peer
 // accepts, and the messages of one Write in a row. With [Text] what is written must be valid UTF-8, in each Write for itself, and what is read is. Close sends 1000 and is otherwise [Conn.Close]; reads
 // and writes that wait end, and then match net.ErrClosed.
 //
@@ -26,7 +26,7 @@ import (
 //
 // LocalAddr and RemoteAddr are those of c, or if it has none an address of the network "websocket". All methods may be called from any goroutine.
 func NetConn(c *Conn, t MessageType) net.Conn {
-	n := &netConn{c: c, t: t, writing: make(chan struct{}, 1)}
+	n := &netConn{c: c, t: t, accepts: t &^ Uncompressed, writing: make(chan struct{}, 1)}
 	n.readLimit.reset()
 	n.writeLimit.reset()
 	return n
@@ -34,7 +34,7 @@ func NetConn(c *Conn, t MessageType) net.Conn {
 
 type netConn struct {
 	c                     *Conn
-	t                     MessageType
+	t, accepts            MessageType
 	message               uint64 // which one is being read; belongs to whose turn it is to read
 	readLimit, writeLimit netDeadline
 	writing               chan struct{} // whoever has put into it writes
@@ -71,7 +71,7 @@ func (n *netConn) read(ctx context.Context, p []byte) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			if t != n.t {
+			if t != n.accepts {
 				c.violation = errUnexpectedType
 				return 0, c.conclude()
 			}
@@ -97,10 +97,7 @@ func (n *netConn) callError(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.Is(err, ErrClosed) {
 		return context.Cause(ctx)
 	}
-	if e, ok := err.(*CloseError); ok {
-		return cut(e) // not io.EOF, which it would match after our own Close
-	}
-	return err
+	return cut(err) // never io.EOF, which a clean end matches
 }
 
 func (n *netConn) Write(p []byte) (int, error) {
@@ -114,14 +111,14 @@ func (n *netConn) Write(p []byte) (int, error) {
 		return 0, context.Cause(ctx)
 	}
 	defer func() { <-n.writing }()
-	if n.t == Text && !utf8.Valid(p) {
-		return 0, ErrInvalidUTF8 // before any of it is sent
+	if err := checkMessage(n.accepts, p); err != nil {
+		return 0, err // before any of it is sent
 	}
 	written := 0
 	for len(p) > 0 {
 		k := len(p)
 		if k > netMessage {
-			for k = netMessage; n.t == Text && !utf8.RuneStart(p[k]); {
+			for k = netMessage; n.accepts == Text && !utf8.RuneStart(p[k]); {
 				k--
 			}
 		}

@@ -134,10 +134,10 @@ func cut(err error) error {
 	return err
 }
 
-// A cutError says that the connection ended before a message did, cleanly or not. It is no io.EOF, which says of a reader that all has been read.
+// A cutError is a CloseError for a stream that the connection's end has cut, cleanly or not. It is no io.EOF, which says of a stream that all of it has been read.
 type cutError struct{ end *CloseError }
 
-func (e *cutError) Error() string { return "hawser: message is cut: " + e.end.Error() }
+func (e *cutError) Error() string { return e.end.Error() }
 
 func (e *cutError) Is(target error) bool {
 	return target == io.ErrUnexpectedEOF || target != io.EOF && errors.Is(e.end, target)
