@@ -187,7 +187,21 @@ func TestCloseRead(t *testing.T) {
 			t.Errorf("the context ends with %v", err)
 		}
 	})
-	bothRoles(t, "7.1.1/ended_while_a_loop_runs", func(t *testing.T, role Role) {
+	bothRoles(t, "7.1.1/the_end_before_its_turn", func(t *testing.T, role Role) {
+		c, _ := talk(t, role, nil)
+		if err := c.turn.take(aRead, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		c.CloseRead()
+		synctest.Wait()
+		c.CloseNow()
+		synctest.Wait() // the goroutine ends, and does not wait for the turn
+		c.passTurn()
+		if c.in.refuse != nil {
+			t.Error("the goroutine has got its turn")
+		}
+	})
+	bothRoles(t, "7.1.1/the_end_of_a_read_that_has_begun", func(t *testing.T, role Role) {
 		c, p := talk(t, role, nil)
 		read := later(func() error { _, err := c.Read(); return err })
 		synctest.Wait()

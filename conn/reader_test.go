@@ -219,7 +219,7 @@ func TestReaderAbandoned(t *testing.T) {
 				}
 				rest := func() {
 					p.SendPing("")
-					p.Send(conntest.Frame{Fin: true, Opcode: conntest.Continuation, Payload: pattern(50_000)}, text("next"))
+					p.Send(conntest.Frame{Fin: true, Opcode: conntest.Continuation, Payload: pattern(9_000)}, text("next"))
 				}
 				if when == "after" {
 					rest()
@@ -255,6 +255,18 @@ func TestReaderAbandoned(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
+	bothRoles(t, "7.1.7/what_is_discarded_is_checked", func(t *testing.T, role Role) {
+		c, p := talk(t, role, nil)
+		p.Send(conntest.Frame{Opcode: conntest.Text, Payload: []byte("x")})
+		if _, _, err := c.Reader(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.Send(conntest.Frame{Fin: true, Opcode: conntest.Continuation, Payload: []byte{0xff}})
+		if _, err := c.Read(); !errors.Is(err, ErrClosed) {
+			t.Errorf("Read returns %v", err)
+		}
+		p.WantClose("the text is invalid", 1007, nil)
+	})
 	bothRoles(t, "7.1.2/Close", func(t *testing.T, role Role) {
 		c, p := talk(t, role, nil)
 		p.Send(conntest.Frame{Opcode: conntest.Binary, Payload: pattern(10_000)})
@@ -263,7 +275,7 @@ func TestReaderAbandoned(t *testing.T) {
 		}
 		closed := later(func() error { return c.Close(1000, "") })
 		p.WantClose("the Close", 1000, "")
-		p.Send(conntest.Frame{Fin: true, Opcode: conntest.Continuation, Payload: pattern(50_000)})
+		p.Send(conntest.Frame{Fin: true, Opcode: conntest.Continuation, Payload: pattern(9_000)})
 		p.SendClose(1000, "")
 		if err := <-closed; err != nil {
 			t.Errorf("Close returns %v", err)
