@@ -163,6 +163,9 @@ func (n *netConn) send(ctx context.Context, p []byte) (taken bool, err error) {
 func (n *netConn) Close() error {
 	n.readLimit.close()
 	n.writeLimit.close()
+	// Conn.Close waits for what is being written before it reads. That a peer that echoes may not take before what it has written itself is read: so somebody reads from now on.
+	n.c.beginClose(frame.StatusNormalClosure, "")
+	n.c.CloseRead()
 	return n.c.Close(frame.StatusNormalClosure, "")
 }
 

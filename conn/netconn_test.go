@@ -311,6 +311,24 @@ func TestNetConnClose(t *testing.T) {
 			t.Errorf("another Close returns %v", err)
 		}
 	})
+	inBubble(t, "7.1.2/both_directions_are_full", func(t *testing.T) {
+		a, b := Pipe(nil)
+		x, y := NetConn(a, Binary), NetConn(b, Binary)
+		echo := later(func() error {
+			_, err := io.Copy(struct{ io.Writer }{y}, struct{ io.Reader }{y})
+			return errors.Join(err, y.Close())
+		})
+		x.SetWriteDeadline(time.Now().Add(time.Second))
+		for err := error(nil); err == nil; {
+			_, err = x.Write(pattern(netMessage))
+		}
+		start := time.Now()
+		if err := x.Close(); err != nil {
+			t.Errorf("Close returns %v", err)
+		}
+		after(t, start, 0, "Close")
+		<-echo // its last Write may find the connection closed
+	})
 	bothRoles(t, "7.4.1/after_a_deadline_has_passed", func(t *testing.T, role Role) {
 		c, _ := talk(t, role, &Config{CloseTimeout: time.Second})
 		n := NetConn(c, Binary)
