@@ -179,6 +179,24 @@ func TestProgressIsThePeers(t *testing.T) {
 		p.Close()
 		time.Sleep(time.Hour) // the goroutine ends
 	})
+	bothRoles(t, "10.4/D6/anew_behind_what_was_read_in_pieces", func(t *testing.T, role Role) {
+		c, p := talk(t, role, &Config{PingInterval: -1})
+		read := later(func() error {
+			_, err := readWith(c, t.Context())
+			if err == nil {
+				_, err = readWith(c, t.Context())
+			}
+			return err
+		})
+		p.Send(conntest.Frame{Opcode: conntest.Text, Payload: []byte("a")})
+		for range 2 {
+			time.Sleep(progressGrace - time.Second)
+			p.Send(conntest.Frame{Fin: true, Opcode: conntest.Continuation}, conntest.Frame{Opcode: conntest.Text, Payload: []byte("b")})
+		}
+		if err := <-read; err != nil {
+			t.Errorf("the reads end with %v", err)
+		}
+	})
 	bothRoles(t, "10.4/D6/in_what_is_discarded_and_anew_behind_it", func(t *testing.T, role Role) {
 		c, p := talk(t, role, &Config{PingInterval: -1})
 		p.Send(conntest.Frame{Opcode: conntest.Text, Payload: []byte("a")})
