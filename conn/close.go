@@ -35,9 +35,10 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 		c.startCloseTimer()
 	}
 	c.mu.Unlock()
-	err := c.drainControl()
+	c.flushControl() // and does not wait: what is being written may leave only when somebody reads
 	switch c.turn.take(aRead, c.done, nil) {
 	case ErrReading:
+		err := c.drainControl()
 		if c.CloseInfo() != nil {
 			return c.result()
 		}
@@ -117,7 +118,11 @@ func (c *Conn) closeError() *CloseError {
 	if c.err != nil {
 		return c.err
 	}
-	return c.snapshot()
+	e := c.snapshot()
+	if e.Err == nil {
+		e.Err = c.writeErr
+	}
+	return e
 }
 
 // snapshot returns what is known of the end now. The caller has c.mu.
@@ -143,6 +148,7 @@ func (c *Conn) terminate(set func(*CloseError)) *CloseError {
 		set(e)
 		c.err = e
 		c.over.Store(true)
+		c.endContext()
 	}
 	return c.err
 }

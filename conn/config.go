@@ -32,7 +32,7 @@ type Config struct {
 	// MessageLimit is the size in bytes of the largest message that is accepted. A larger one fails the connection with 1009, as soon as a
 	// frame header announces it. Default 1 MiB.
 	//
-	// A message may come in 1,024 + MessageLimit/64 fragments, empty ones included; more fail the connection with 1008.
+	// A message may come in 1,024 + MessageLimit/64 fragments, empty ones included; more fail the connection with 1008. [Conn.SetMessageLimit] changes the limit of an open connection.
 	MessageLimit int64
 
 	// HandshakeTimeout bounds the opening handshake: for Dial from the call to the checked response, for a Server from accepting the connection, before TLS, to the
@@ -155,12 +155,7 @@ func (c *Config) resolved() Config {
 	if c != nil {
 		r = *c
 	}
-	switch {
-	case r.MessageLimit == 0:
-		r.MessageLimit = DefaultMessageLimit
-	case r.MessageLimit < 0 || r.MessageLimit > maxMessage:
-		r.MessageLimit = maxMessage
-	}
+	r.MessageLimit = resolvedMessageLimit(r.MessageLimit)
 	switch {
 	case r.SendQueue == 0:
 		r.SendQueue = DefaultSendQueue
@@ -182,6 +177,17 @@ func (c *Config) resolved() Config {
 // maxMessage is the size of the largest message that a slice can hold, less a margin so that no sum of a size and a buffer's overflows an int.
 const maxMessage = math.MaxInt - 1<<16
 
+// resolvedMessageLimit returns what a message limit of n means.
+func resolvedMessageLimit(n int64) int64 {
+	switch {
+	case n == 0:
+		return DefaultMessageLimit
+	case n < 0 || n > maxMessage:
+		return maxMessage
+	}
+	return n
+}
+
 func orDefault(d, def time.Duration) time.Duration {
 	if d == 0 {
 		return def
@@ -189,7 +195,9 @@ func orDefault(d, def time.Duration) time.Duration {
 	return max(d, 0)
 }
 
-func (c *Config) limits() protocol.Limits {
-	n := uint64(c.MessageLimit)
-	return protocol.Limits{Message: n, Fragments: 1024 + n/64}
+func (c *Config) limits() protocol.Limits { return messageLimits(c.MessageLimit) }
+
+// messageLimits returns the limits on messages that follow from one on their size.
+func messageLimits(n int64) protocol.Limits {
+	return protocol.Limits{Message: uint64(n), Fragments: 1024 + uint64(n)/64}
 }

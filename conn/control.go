@@ -78,7 +78,10 @@ func (c *Conn) flushControl() {
 		}
 		if c.transport.tryWrite != nil {
 			n, err := c.transport.writeAtOnce(b)
-			if err == nil && n == len(b) {
+			if err != nil {
+				c.writeFailed(writeError(err)) // a second try might write what has left again
+			}
+			if err != nil || n == len(b) {
 				bufpool.Put(buf)
 				c.passWriteLock()
 				if c.queued() { // meanwhile, by a Send that found the lock taken
@@ -86,7 +89,7 @@ func (c *Conn) flushControl() {
 				}
 				continue
 			}
-			b = b[n:] // an error is met again below
+			b = b[n:]
 		}
 		go c.finishControl(buf, b)
 		return

@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"sync/atomic"
+
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -11,9 +13,11 @@ import (
 // calls next until that needs more. It may be left at any byte and gone on with later.
 //
 // A message in one frame that fits the read buffer is unmasked where it lies and returned as a view of it. Any other message is gathered in a buffer of its own, which grows
-// by what has arrived, never by what a header announces; as long as the read buffer is empty, its bytes are read straight into it.
+// by what has arrived, never by what a header announces; as long as the read buffer is empty, its bytes are read straight into it. A message that is handed out in pieces is not gathered: see piece.go.
 type input struct {
-	recv protocol.Receiver
+	recv   protocol.Receiver
+	limits atomic.Pointer[newLimits] // for the next message, nil if they stay as they are
+	refuse func() error              // says why no data frame may come; nil if they may
 
 	buf  *[]byte // the read buffer, nil while nothing is in it and nobody reads
 	r, w int     // (*buf)[r:w] has not been processed
@@ -33,6 +37,7 @@ type input struct {
 	direct int // bytes at the end of msg that were read straight into it and are not processed yet
 
 	inflation *inflation // nil if permessage-deflate has not been negotiated
+	stream    *streaming // nil until a message is handed out in pieces
 
 	lent *[]byte // the buffer of the message that was returned last
 
@@ -59,6 +64,9 @@ const (
 // again.
 func (in *input) space() []byte {
 	in.release()
+	if b := in.directSpace(); b != nil {
+		return b
+	}
 	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil && !in.recv.Compressed() {
 		if in.msgLen < len(*in.msg) || in.grow(in.msgLen+int(min(uint64(max(in.behind, 1)), in.recv.Remaining()))) {
 			return in.messageSpace()
@@ -90,8 +98,11 @@ func (in *input) space() []byte {
 
 // needed returns where in the read buffer that begins which is needed still.
 func (in *input) needed() int {
-	if in.view {
+	switch {
+	case in.view:
 		return in.start
+	case in.stream != nil:
+		return in.r - in.stream.src
 	}
 	return in.r
 }
@@ -106,6 +117,9 @@ func (in *input) bufferSize() int {
 
 // waitingSpace is space for a driver whose read will wait: as long as nothing has come, a few bytes of in's own are enough, and no buffer is held.
 func (in *input) waitingSpace() []byte {
+	if b := in.directSpace(); b != nil {
+		return b
+	}
 	if in.buf == nil && in.msg == nil {
 		in.release()
 		in.waiting = true
@@ -189,6 +203,11 @@ func (in *input) regrow(n int) bool {
 
 // advance tells that n bytes were put at the start of the last space.
 func (in *input) advance(n int) {
+	if in.stream != nil && in.stream.direct > 0 {
+		in.filled = n == in.stream.direct
+		in.stream.direct = n
+		return
+	}
 	if in.waiting {
 		in.waiting = false
 		in.filled = n == len(in.first)
@@ -238,6 +257,7 @@ func (in *input) discard() {
 	bufpool.Put(in.buf)
 	bufpool.Put(in.msg)
 	in.inflation.discard()
+	in.stream.discard()
 	in.buf, in.msg, in.r, in.w, in.msgLen, in.direct, in.view = nil, nil, 0, 0, 0, 0, false
 	in.count()
 }
@@ -261,10 +281,15 @@ func (in *input) insideMessage() bool {
 // next processes bytes until something is complete. It returns
 //   - a Message event with the message's bytes, valid until the next call to next, space, idle or discard,
 //   - a Ping, Pong or Close event,
+//   - a Fragment event if the rest of a message has been discarded that was handed out in pieces,
 //   - a None event if it needs more bytes,
 //   - or the rule or limit that the peer broke.
 func (in *input) next() (protocol.Event, []byte, error) {
 	in.release()
+	if in.stream != nil && in.stream.open {
+		e, err := in.skip()
+		return e, nil, err
+	}
 	for {
 		if !in.inFrame {
 			ok, err := in.header()
@@ -320,6 +345,9 @@ func (in *input) header() (ok bool, err error) {
 	if in.buf == nil {
 		return false, nil
 	}
+	if l := in.limits.Load(); l != nil && !in.recv.InMessage() {
+		in.setLimits(l)
+	}
 	n, err := in.recv.Header((*in.buf)[in.r:in.w])
 	if n == 0 || err != nil {
 		return false, err
@@ -329,6 +357,11 @@ func (in *input) header() (ok bool, err error) {
 	h := in.recv.Frame()
 	in.key = h.MaskingKey
 	in.control = h.Opcode.IsControl()
+	if in.refuse != nil && !in.control {
+		if err := in.refuse(); err != nil {
+			return false, err
+		}
+	}
 	in.view = h.Fin && !h.RSV1 && h.PayloadLength <= uint64(len(*in.buf)) &&
 		(h.Opcode == frame.OpcodeText || h.Opcode == frame.OpcodeBinary)
 	if in.view {

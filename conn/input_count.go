@@ -40,16 +40,16 @@ func (in *input) count() {
 		return
 	}
 	if n := in.held(); n != 0 || in.counted != 0 {
-		in.of.hold(received, n-in.counted)
+		in.of.hold(stockReceived, n-in.counted)
 		in.counted = n
 		if in.completed {
-			in.of.holdAnew(received)
+			in.of.holdAnew(stockReceived)
 		}
 	}
 	in.completed = false
 	if z := in.inflation; z != nil {
 		n := int64(z.window.Held())
-		in.of.hold(kept, n-in.countedKept)
+		in.of.hold(stockKept, n-in.countedKept)
 		in.countedKept = n
 	}
 }
@@ -70,7 +70,7 @@ func (in *input) room(n int) bool {
 	if in.msg != nil {
 		held -= int64(len(*in.msg))
 	}
-	if !in.of.tryHold(received, held-in.counted) {
+	if !in.of.tryHold(stockReceived, held-in.counted) {
 		in.refused = true
 		return false
 	}

@@ -14,9 +14,9 @@ import (
 type stock uint8
 
 const (
-	received stock = iota // messages that are being read
-	queued                // messages that wait to be sent
-	kept                  // what compression keeps between messages, for as long as the connection lives
+	stockReceived stock = iota // messages that are being read
+	stockQueued                // messages that wait to be sent
+	stockKept                  // what compression keeps between messages, for as long as the connection lives
 	stocks
 )
 
@@ -97,7 +97,7 @@ func (c *Conn) doom() int64 {
 		return 0
 	}
 	m.dying = true
-	n := m.bytes[received] + m.bytes[queued] + m.bytes[kept]
+	n := m.bytes[stockReceived] + m.bytes[stockQueued] + m.bytes[stockKept]
 	c.cfg.Registry.dying.Add(n)
 	return n
 }
@@ -110,8 +110,8 @@ func (c *Conn) weight() float64 {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	weight, now := float64(m.bytes[kept]), c.now()
-	for _, s := range []stock{received, queued} {
+	weight, now := float64(m.bytes[stockKept]), c.now()
+	for _, s := range []stock{stockReceived, stockQueued} {
 		weight += float64(m.bytes[s]) * (1 + time.Duration(now-m.since[s]).Seconds())
 	}
 	return weight

@@ -231,10 +231,10 @@ func TestRegistryCounts(t *testing.T) {
 		f := conntest.Frame{Fin: true, Opcode: conntest.Binary, Masked: true, Payload: pattern(30_000)}.Append(nil)
 		p.SendBytes(f[:20_000])
 		time.Sleep(10 * time.Second)
-		first := c.meter.Load().since[received]
+		first := c.meter.Load().since[stockReceived]
 		p.SendBytes(slices.Concat(f[20_000:], f[:20_000]))
 		p.WantBinary("the first message is complete", pattern(30_000))
-		if again := c.meter.Load().since[received]; again-first != int64(10*time.Second) {
+		if again := c.meter.Load().since[stockReceived]; again-first != int64(10*time.Second) {
 			t.Errorf("held since %v, then since %v", first, again)
 		}
 	})
@@ -338,7 +338,7 @@ func TestRegistryRefuses(t *testing.T) {
 	})
 	inBubble(t, "10.4/without_a_Registry", func(t *testing.T) {
 		c, _ := talk(t, RoleServer, nil)
-		if c.hold(queued, 1<<40); !c.tryHold(queued, 1<<40) || c.meter.Load() != nil {
+		if c.hold(stockQueued, 1<<40); !c.tryHold(stockQueued, 1<<40) || c.meter.Load() != nil {
 			t.Error("something is counted")
 		}
 	})
@@ -349,7 +349,7 @@ func TestRegistryRefuses(t *testing.T) {
 		other, _ := talk(t, RoleServer, &Config{Registry: r})
 		f := conntest.Frame{Fin: true, Opcode: conntest.Binary, Masked: true, Payload: pattern(limit)}.Append(nil)
 		r.relieving.Store(true) // nobody is closed
-		if !other.tryHold(queued, limit*5/8) || other.tryHold(queued, limit) {
+		if !other.tryHold(stockQueued, limit*5/8) || other.tryHold(stockQueued, limit) {
 			t.Fatalf("%d bytes are counted", r.Buffered())
 		}
 		p.SendBytes(f[:len(f)-limit/2]) // what there is of it fills a buffer, and there is no room for a larger one
@@ -357,7 +357,7 @@ func TestRegistryRefuses(t *testing.T) {
 		if n := r.Buffered(); n != r.most()+readBufferSize {
 			t.Fatalf("%d bytes are counted", n)
 		}
-		other.hold(queued, -limit*5/8)
+		other.hold(stockQueued, -limit*5/8)
 		p.SendBytes(f[len(f)-limit/2:])
 		p.WantBinary("the message is complete", pattern(limit))
 	})
@@ -367,15 +367,15 @@ func TestRegistryRefuses(t *testing.T) {
 				r := &Registry{MaxBuffered: limit}
 				r.relieving.Store(true) // nobody is closed
 				c, _ := talk(t, RoleServer, &Config{Registry: r})
-				c.hold(queued, limit)
+				c.hold(stockQueued, limit)
 				if status, _, _ := u.upgrade(t, &Config{Registry: r}); status != 101 {
 					t.Errorf("at the limit the answer is %d", status)
 				}
-				c.hold(queued, 1)
+				c.hold(stockQueued, 1)
 				if status, header, _ := u.upgrade(t, &Config{Registry: r}); status != 503 || header.Get("Retry-After") != "10" {
 					t.Errorf("over the limit the answer is %d, %v", status, header)
 				}
-				c.hold(queued, -1-limit)
+				c.hold(stockQueued, -1-limit)
 				r.Close()
 			})
 		}
@@ -411,14 +411,14 @@ func TestRegistryVictims(t *testing.T) {
 		name    string
 		holders []holder
 	}{
-		{"most", []holder{{received, 600 << 10, 0, 0, true}, {received, 500 << 10, 0, 0, false}}},
-		{"longest", []holder{{received, 600 << 10, time.Second, 0, false}, {received, 500 << 10, 3 * time.Second, 0, true}}},
-		{"a_queue", []holder{{queued, 400 << 10, 3 * time.Second, 0, true}, {received, 650 << 10, 0, 0, false}}},
-		{"messages_one_after_the_other_are_not_one", []holder{{received, 500 << 10, time.Hour, time.Millisecond, false}, {received, 400 << 10, 5 * time.Second, 0, true}, {received, 200 << 10, 0, 0, false}}},
-		{"windows_are_no_guilt", []holder{{kept, 32 << 10, time.Hour, 0, false}, {received, 1000 << 10, 0, 0, true}}},
-		{"but_if_there_is_nothing_else", []holder{{kept, 300 << 10, time.Hour, 0, false}, {kept, 800 << 10, 0, 0, true}}},
-		{"as_many_as_it_takes", []holder{{received, 300 << 10, 4 * time.Second, 0, true}, {received, 300 << 10, 3 * time.Second, 0, true}, {received, 300 << 10, 2 * time.Second, 0, false}, {received, 300 << 10, time.Second, 0, false}}},
-		{"not_over_it", []holder{{received, 512 << 10, time.Hour, 0, false}, {received, 512 << 10, time.Hour, 0, false}}},
+		{"most", []holder{{stockReceived, 600 << 10, 0, 0, true}, {stockReceived, 500 << 10, 0, 0, false}}},
+		{"longest", []holder{{stockReceived, 600 << 10, time.Second, 0, false}, {stockReceived, 500 << 10, 3 * time.Second, 0, true}}},
+		{"a_queue", []holder{{stockQueued, 400 << 10, 3 * time.Second, 0, true}, {stockReceived, 650 << 10, 0, 0, false}}},
+		{"messages_one_after_the_other_are_not_one", []holder{{stockReceived, 500 << 10, time.Hour, time.Millisecond, false}, {stockReceived, 400 << 10, 5 * time.Second, 0, true}, {stockReceived, 200 << 10, 0, 0, false}}},
+		{"windows_are_no_guilt", []holder{{stockKept, 32 << 10, time.Hour, 0, false}, {stockReceived, 1000 << 10, 0, 0, true}}},
+		{"but_if_there_is_nothing_else", []holder{{stockKept, 300 << 10, time.Hour, 0, false}, {stockKept, 800 << 10, 0, 0, true}}},
+		{"as_many_as_it_takes", []holder{{stockReceived, 300 << 10, 4 * time.Second, 0, true}, {stockReceived, 300 << 10, 3 * time.Second, 0, true}, {stockReceived, 300 << 10, 2 * time.Second, 0, false}, {stockReceived, 300 << 10, time.Second, 0, false}}},
+		{"not_over_it", []holder{{stockReceived, 512 << 10, time.Hour, 0, false}, {stockReceived, 512 << 10, time.Hour, 0, false}}},
 	} {
 		inBubble(t, "10.4/"+tt.name, func(t *testing.T) {
 			r := &Registry{MaxBuffered: limit}
