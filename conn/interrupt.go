@@ -37,6 +37,14 @@ type rest struct {
 	b   []byte
 }
 
+// keepRest makes b, which lies in buf if that is not nil, what leaves next. The caller has the write lock.
+func (c *Conn) keepRest(buf *[]byte, b []byte) {
+	c.rest = rest{buf, b}
+	if buf != nil {
+		c.hold(stockQueued, int64(len(*buf)))
+	}
+}
+
 // writeRest writes the rest that there is. The caller has the write lock.
 func (c *Conn) writeRest() {
 	r := c.rest
@@ -49,7 +57,10 @@ func (c *Conn) writeRest() {
 			c.dataFailed(err)
 		}
 	}
-	bufpool.Put(r.buf)
+	if r.buf != nil {
+		c.hold(stockQueued, -int64(len(*r.buf)))
+		bufpool.Put(r.buf)
+	}
 }
 
 // restLeft ends the counting of a rest that has left.
@@ -59,7 +70,7 @@ func (c *Conn) restLeft() {
 	}
 	c.kept.Store(0)
 	if q := c.queue.Load(); q != nil {
-		q.wrote(0, 0) // there is more room
+		q.wrote(0, 0, 0) // there is more room
 	}
 	c.noteDrained()
 }
@@ -76,7 +87,7 @@ func (c *Conn) writeUntil(ctx context.Context, h frame.Header, p []byte) error {
 	buf, b, open := c.beginFrame(&h, min(len(p), maskChunk))
 	if !open {
 		// What was held is from before the Close. drain writes it, and the Close behind it.
-		c.rest = rest{buf, b}
+		c.keepRest(buf, b)
 		go c.drain()
 		return c.closeError()
 	}
@@ -95,7 +106,7 @@ func (c *Conn) writeUntil(ctx context.Context, h frame.Header, p []byte) error {
 			r := append((*restBuf)[:0], b[taken:]...)
 			r, key = appendPayload(r, p[:n], h.Masked, key)
 			p = p[n:]
-			c.rest = rest{restBuf, r}
+			c.keepRest(restBuf, r)
 			if !c.handOver(ctx) {
 				bufpool.Put(buf)
 				if len(p) > 0 {

@@ -168,6 +168,9 @@ func (c *Conn) shed() {
 	if !first {
 		return // whoever ended it sees to the rest
 	}
+	if q := c.queue.Load(); q != nil {
+		q.clear()
+	}
 	c.flushControl()
 	// Who reads finds over set before the next wait. This ends one that has begun.
 	c.watch.mu.Lock()

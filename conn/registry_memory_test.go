@@ -583,3 +583,48 @@ func TestRegistryShedding(t *testing.T) {
 		}
 	})
 }
+
+// TestRegistryCountsOutput: what waits for a peer that does not read counts, until it has left or is dropped; a prepared message counts its bytes to nobody.
+func TestRegistryCountsOutput(t *testing.T) {
+	r := &Registry{}
+	eachPipe(t, "10.4/send_queue", &Config{Registry: r}, func(t *testing.T, c *Conn, p *conntest.Peer) {
+		n := fill(t, c)
+		before := r.Buffered()
+		if before < 1 {
+			t.Errorf("%d bytes are counted of the rest of a frame", before)
+		}
+		c.Send(Binary, pattern(1000))
+		if got := r.Buffered() - before; got != 1000+queuedOverhead {
+			t.Errorf("%d bytes are counted of a message of 1000", got)
+		}
+		m, _ := Prepare(Binary, pattern(1000))
+		c.SendPrepared(m)
+		if got := r.Buffered() - before; got != 1000+2*queuedOverhead {
+			t.Errorf("%d bytes are counted with a prepared message", got)
+		}
+		for range n + 2 {
+			p.Next("what was sent")
+		}
+		synctest.Wait()
+		if got := r.Buffered(); got != 0 {
+			t.Errorf("%d bytes are counted when all has left", got)
+		}
+		fill(t, c)
+		c.Send(Binary, pattern(1000))
+		c.CloseNow()
+		synctest.Wait()
+		if got := r.Buffered(); got != 0 {
+			t.Errorf("%d bytes are counted when the connection has ended", got)
+		}
+	})
+	eachPipe(t, "10.4/no_room", &Config{Registry: &Registry{MaxBuffered: 100_000}}, func(t *testing.T, c *Conn, p *conntest.Peer) {
+		fill(t, c)
+		var err error
+		for err == nil {
+			err = c.SendContext(t.Context(), Binary, pattern(10_000))
+		}
+		if err != ErrSendQueueFull && !errors.Is(err, errNoRoom) {
+			t.Errorf("error is %v", err)
+		}
+	})
+}

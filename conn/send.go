@@ -132,7 +132,7 @@ func (c *Conn) sendFrame(m *outgoing) error {
 	case err != nil:
 		err = c.dataFailed(writeError(err))
 	case n < len(b):
-		c.rest = rest{buf, b[n:]}
+		c.keepRest(buf, b[n:])
 		c.kept.Store(int64(len(b) - n))
 		go c.drain()
 		return nil
@@ -174,7 +174,7 @@ func (c *Conn) enqueue(m *outgoing, full QueuePolicy) (room <-chan struct{}, err
 	}
 	q := c.queue.Load()
 	if q == nil {
-		if q = new(sendQueue); !c.queue.CompareAndSwap(nil, q) {
+		if q = (&sendQueue{c: c}); !c.queue.CompareAndSwap(nil, q) {
 			q = c.queue.Load()
 		}
 	}
@@ -250,7 +250,7 @@ func (c *Conn) writeQueued() (more bool) {
 		return false
 	}
 	c.draining = true
-	payload, cost := int64(0), int64(0)
+	payload, cost, held := int64(0), int64(0), int64(0)
 	var err error
 	for cost < heldSize && err == nil {
 		m, ok := q.next()
@@ -259,13 +259,14 @@ func (c *Conn) writeQueued() (more bool) {
 		}
 		payload += int64(len(m.data))
 		cost += m.cost()
+		held += m.held()
 		err = c.writeDequeued(&m)
 	}
 	c.draining = false
 	if e := c.writeHeld(); err == nil {
 		err = e
 	}
-	q.wrote(payload, cost)
+	q.wrote(payload, cost, held)
 	if err != nil {
 		q.clear()
 	}

@@ -23,8 +23,17 @@ const queuedOverhead = 64
 
 func (m *outgoing) cost() int64 { return int64(len(m.data)) + queuedOverhead }
 
+// held is what a queued message counts for in a [Registry]: a prepared one has its bytes once, for all connections.
+func (m *outgoing) held() int64 {
+	if m.prepared != nil {
+		return queuedOverhead
+	}
+	return m.cost()
+}
+
 // A sendQueue holds the messages that Send could not write. A connection has none until it needs one.
 type sendQueue struct {
+	c       *Conn
 	mu      sync.Mutex
 	waiting []outgoing // from first on
 	first   int
@@ -65,6 +74,9 @@ func (q *sendQueue) add(m *outgoing, limit int64, kept *atomic.Int64, dropOldest
 		}
 	case q.cost+m.cost() > limit-kept.Load():
 		return false, q.awaitRoom()
+	}
+	if !q.c.tryHold(stockQueued, m.held()) {
+		return false, nil // who waited would wait for other connections
 	}
 	n := *m
 	switch {
@@ -114,6 +126,7 @@ func (q *sendQueue) take() outgoing {
 func (q *sendQueue) forget(m *outgoing) {
 	q.cost -= m.cost()
 	q.payload -= int64(len(m.data))
+	q.c.hold(stockQueued, -m.held())
 }
 
 // left returns a channel that is closed when something has left the queue.
@@ -139,13 +152,14 @@ func (q *sendQueue) tell() {
 	}
 }
 
-// wrote tells that messages with this many bytes, which cost so much, have been written.
-func (q *sendQueue) wrote(payload, cost int64) {
+// wrote tells that messages with this many bytes, which cost and held so much, have been written.
+func (q *sendQueue) wrote(payload, cost, held int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.payload -= payload
 	q.cost -= cost
 	q.writing -= cost
+	q.c.hold(stockQueued, -held)
 	q.tell()
 }
 

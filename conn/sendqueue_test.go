@@ -32,7 +32,7 @@ func TestSendQueue(t *testing.T) {
 	for seed := range 200 {
 		t.Run(fmt.Sprintf("5.6/seed_%d", seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(uint64(seed), 8))
-			q, want := new(sendQueue), queueModel{}
+			q, want := &sendQueue{c: &Conn{cfg: &Config{}}}, queueModel{}
 			var kept atomic.Int64
 			limit := int64(1000 + rnd.IntN(20000))
 			adding := 2 + rnd.IntN(7) // of 10: so some queues stay short, and some stay full
@@ -93,7 +93,7 @@ func TestSendQueue(t *testing.T) {
 				default:
 					_, room = q.add(&outgoing{data: pattern(int(limit))}, limit, &kept, false) // which costs too much
 					payload, cost := total(want.writing)
-					q.wrote(payload, cost)
+					q.wrote(payload, cost, cost)
 					want.writing = nil
 					select {
 					case <-room:
@@ -114,7 +114,7 @@ func TestSendQueue(t *testing.T) {
 				}
 			}
 			payload, cost := total(want.writing)
-			q.wrote(payload, cost)
+			q.wrote(payload, cost, cost)
 			if q.amount() != 0 || q.cost != 0 || q.writing != 0 {
 				t.Errorf("in the end amount %d, cost %d, writing %d", q.amount(), q.cost, q.writing)
 			}
@@ -127,7 +127,7 @@ func TestSendQueue(t *testing.T) {
 
 // TestSendQueueCompacts: what has left is not kept, however long the queue never gets empty.
 func TestSendQueueCompacts(t *testing.T) {
-	q, kept := new(sendQueue), new(atomic.Int64)
+	q, kept := &sendQueue{c: &Conn{cfg: &Config{}}}, new(atomic.Int64)
 	for i := range 10000 {
 		q.add(&outgoing{data: []byte{byte(i)}}, 1<<20, kept, false)
 		if i < 20 {
@@ -136,7 +136,7 @@ func TestSendQueueCompacts(t *testing.T) {
 		if m, ok := q.next(); !ok || m.data[0] != byte(i-20) {
 			t.Fatalf("message %d: %v %v", i, m.data, ok)
 		}
-		q.wrote(1, 65)
+		q.wrote(1, 65, 65)
 	}
 	if cap(q.waiting) > 128 {
 		t.Errorf("the queue has room for %d messages, and holds 20", cap(q.waiting))
@@ -147,7 +147,7 @@ func TestSendQueueCompacts(t *testing.T) {
 func TestSendQueueHoldsWhatItCounts(t *testing.T) {
 	for _, size := range []int{0, 1, 16, 100, bufpool.Smallest - 1, bufpool.Smallest, 5000} {
 		t.Run(fmt.Sprintf("5.6/%d_bytes", size), func(t *testing.T) {
-			q, kept := new(sendQueue), new(atomic.Int64)
+			q, kept := &sendQueue{c: &Conn{cfg: &Config{}}}, new(atomic.Int64)
 			m := &outgoing{data: pattern(size)}
 			q.add(m, 1<<20, kept, false)
 			if held := cap(q.waiting[0].data); int64(held) > 2*m.cost() {
