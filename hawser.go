@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net"
 	"net/http"
 
 	"github.com/hawser-go/hawser/conn"
@@ -35,6 +36,12 @@ type (
 	MessageType = conn.MessageType
 	// Prepared is one message for many connections.
 	Prepared = conn.Prepared
+	// MessageReader is an io.Reader of one message.
+	MessageReader = conn.MessageReader
+	// JSONError says that a message is not the JSON that ReadJSON wanted, and has the message.
+	JSONError = conn.JSONError
+	// Registry bounds and ends the connections of any number of Servers and handlers together.
+	Registry = conn.Registry
 	// MessageWriter writes one message in pieces.
 	MessageWriter = conn.MessageWriter
 	// QueuePolicy says what Send does when the send queue is full.
@@ -164,6 +171,9 @@ var (
 	ErrInvalidMessageType = conn.ErrInvalidMessageType
 	ErrInvalidUTF8        = conn.ErrInvalidUTF8
 	ErrSendQueueFull      = conn.ErrSendQueueFull
+	ErrReaderExpired      = conn.ErrReaderExpired
+	ErrReadClosed         = conn.ErrReadClosed
+	ErrNotText            = conn.ErrNotText
 )
 
 // Handler returns an http.Handler that accepts WebSocket connections and calls f for each. See [conn.Handler].
@@ -195,6 +205,15 @@ func Pipe(cfg *Config) (client, server *Conn) { return conn.Pipe(cfg) }
 
 // Broadcast sends m to each of conns, and waits for none of them. It returns how many have not taken it. See [conn.Broadcast].
 func Broadcast(m *Prepared, conns iter.Seq[*Conn]) (failed int) { return conn.Broadcast(m, conns) }
+
+// NetConn returns a net.Conn whose bytes travel in messages of c of type t. See [conn.NetConn].
+func NetConn(c *Conn, t MessageType) net.Conn { return conn.NetConn(c, t) }
+
+// ReadJSON reads the next message of c, which must be text, into v. See [conn.ReadJSON].
+func ReadJSON(ctx context.Context, c *Conn, v any) error { return conn.ReadJSON(ctx, c, v) }
+
+// WriteJSON sends v as a text message. See [conn.WriteJSON].
+func WriteJSON(ctx context.Context, c *Conn, v any) error { return conn.WriteJSON(ctx, c, v) }
 
 // LogObserver returns an Observer that logs with l. See [conn.LogObserver].
 func LogObserver(l *slog.Logger) Observer { return conn.LogObserver(l) }

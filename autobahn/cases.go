@@ -26,8 +26,10 @@ var moreCases = sync.OnceValue(ownCases)
 // group is the part of an identifier before the first dot.
 func (c *Case) group() string { return caseset.Group(c.ID) }
 
-// selected is the cases that a configuration selects, for peers of a role.
-func (cfg *Config) selected(role string) ([]*Case, error) {
+// Select returns the cases that the configuration selects for a peer that is a "server" or a
+// "client", in order. The caller owns the result, but must not modify the cases.
+func (c *Config) Select(role string) ([]*Case, error) {
+	cfg := c.withDefaults()
 	all := slices.Concat(testsuite(), moreCases())
 	selection := cfg.Cases
 	if selection == "*" {

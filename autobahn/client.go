@@ -23,7 +23,7 @@ func TestServer(ctx context.Context, rawURL string, config *Config) (*Report, er
 	if u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
 		return nil, fmt.Errorf("%q is no ws or wss URL", rawURL)
 	}
-	cases, err := cfg.selected("server")
+	cases, err := cfg.Select("server")
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (s *session) agree(answer string) error {
 		return nil
 	}
 	p, ok, err := agreed(answer)
-	if ok {
+	if ok && s.c.Deflate.binds(p, false) {
 		s.deflater, s.inflater = p.codecs(s.weServe)
 		s.p.compressed = true
 	}

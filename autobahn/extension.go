@@ -12,6 +12,20 @@ import (
 type Deflate struct {
 	// A server is offered all of them. A client gets the first that its offer allows.
 	Requests []DeflateRequest
+
+	// What we bind ourselves to, in cases that are about it: a window of so many bits, if
+	// not 0, and no context takeover. A peer that does not agree to it declines.
+	OwnWindowBits        int
+	OwnNoContextTakeover bool
+}
+
+// binds reports whether the parameters that were agreed on bind us to what the case is about.
+func (d *Deflate) binds(p deflateParams, weServe bool) bool {
+	bits, fresh := p.clientBits, p.clientNoTakeover
+	if weServe {
+		bits, fresh = p.serverBits, p.serverNoTakeover
+	}
+	return (d.OwnWindowBits == 0 || bits == d.OwnWindowBits) && (!d.OwnNoContextTakeover || fresh)
 }
 
 // A DeflateRequest is what we ask of the side that we judge.
@@ -26,6 +40,9 @@ func (d *Deflate) offer() string {
 	var offers []string
 	for _, r := range d.Requests {
 		s := "permessage-deflate; client_no_context_takeover; client_max_window_bits"
+		if d.OwnWindowBits != 0 {
+			s += fmt.Sprintf("=%d", d.OwnWindowBits)
+		}
 		if r.NoContextTakeover {
 			s += "; server_no_context_takeover"
 		}
@@ -50,6 +67,10 @@ func (d *Deflate) answer(offered string) (answer string, agreed deflateParams, o
 			if err != nil || r.MaxWindowBits != 0 && !p.clientBitsOffered {
 				continue
 			}
+			if d.OwnWindowBits != 0 {
+				p.serverBits = min(p.serverBits, d.OwnWindowBits)
+			}
+			p.serverNoTakeover = p.serverNoTakeover || d.OwnNoContextTakeover
 			p.clientNoTakeover = r.NoContextTakeover
 			p.clientBits = cmpOr15(r.MaxWindowBits)
 			answer = "permessage-deflate"

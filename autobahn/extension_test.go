@@ -48,6 +48,52 @@ func TestDeflateOfferAndAnswer(t *testing.T) {
 	}
 }
 
+// A case about our own limits is for peers that agree to them.
+func TestOwnLimits(t *testing.T) {
+	window := &Deflate{Requests: []DeflateRequest{{}}, OwnWindowBits: 9}
+	fresh := &Deflate{Requests: []DeflateRequest{{}}, OwnNoContextTakeover: true}
+	if got, want := window.offer(), "permessage-deflate; client_no_context_takeover; client_max_window_bits=9"; got != want {
+		t.Errorf("the offer %q, want %q", got, want)
+	}
+	for _, tt := range []struct {
+		name     string
+		d        *Deflate
+		response string // of the server, to our offer
+		binds    bool
+	}{
+		{"7692_7.1.2.2/window", window, "permessage-deflate; client_max_window_bits=9", true},
+		{"7692_7.1.2.2/another_window", window, "permessage-deflate; client_max_window_bits=8", false},
+		{"7692_7.1.2.2/no_window", window, "permessage-deflate", false},
+		{"7692_7.1.1.2/no_takeover", fresh, "permessage-deflate; client_no_context_takeover", true},
+		{"7692_7.1.1.2/takeover", fresh, "permessage-deflate", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, _, err := agreed(tt.response)
+			if err != nil || tt.d.binds(p, false) != tt.binds {
+				t.Errorf("%q binds: %v, %v", tt.response, !tt.binds, err)
+			}
+		})
+	}
+	for _, tt := range []struct {
+		name    string
+		d       *Deflate
+		offered string // by the client, to us
+		answer  string
+		binds   bool
+	}{
+		{"7692_7.1.2.1/window", window, "permessage-deflate", "permessage-deflate; server_max_window_bits=9", true},
+		{"7692_7.1.2.1/the_client_wants_a_smaller_one", window, "permessage-deflate; server_max_window_bits=8", "permessage-deflate; server_max_window_bits=8", false},
+		{"7692_7.1.1.1/no_takeover", fresh, "permessage-deflate", "permessage-deflate; server_no_context_takeover", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			answer, p, ok := tt.d.answer(tt.offered)
+			if answer != tt.answer || !ok || tt.d.binds(p, true) != tt.binds {
+				t.Errorf("%q is answered with %q, which binds us: %v", tt.offered, answer, tt.d.binds(p, true))
+			}
+		})
+	}
+}
+
 func TestAgreed(t *testing.T) {
 	for _, tt := range []struct {
 		answer string

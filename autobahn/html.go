@@ -113,4 +113,5 @@ var groupTitles = map[string]string{
 	"12": "Compression, of different messages", "13": "Compression, with different parameters",
 	"H.1": "Payload lengths", "H.2": "Every header", "H.3": "Lengths that lie", "H.4": "Fragments", "H.5": "Close codes",
 	"H.6": "One octet in a write", "H.7": "Offers of compression", "H.8": "Answers with compression", "H.9": "Compressed messages that are wrong",
+	"H.10": "Compression beyond what was agreed on",
 }

@@ -46,6 +46,7 @@ func echoServer(t *testing.T) string {
 	return listen(t, func(conn net.Conn) {
 		req, o, err := readRequest(conn)
 		if err != nil {
+			refuse(conn, &o, http.StatusBadRequest, err.Error())
 			return
 		}
 		peer := &wrongPeer{}

@@ -6,6 +6,12 @@ import (
 	"strings"
 )
 
+// The parameters of permessage-deflate, and values for them, of which few fit one or the other.
+var (
+	deflateParameters = []string{"server_no_context_takeover", "client_no_context_takeover", "server_max_window_bits", "client_max_window_bits"}
+	deflateValues     = []string{"", "=0", "=1", "=7", "=8", "=9", "=15", "=16", "=08", "=+8", "=-9", "=1e1", `="10"`, "=256", "=" + strings.Repeat("1", 40)}
+)
+
 // offers is H.7: a server gets offers of permessage-deflate, of which it has to decline those
 // with an error.
 func offers() (cases []*Case) {
@@ -30,9 +36,8 @@ func offers() (cases []*Case) {
 	add(name+"; unknown", nil, false)
 	add(name+"; unknown=1", nil, false)
 	add(strings.ToUpper(name), &Allowed{}, false)
-	values := []string{"", "=0", "=1", "=7", "=8", "=9", "=15", "=16", "=08", "=+8", "=-9", "=1e1", `="10"`, "=256", "=" + strings.Repeat("1", 40)}
-	for _, p := range []string{"server_no_context_takeover", "client_no_context_takeover", "server_max_window_bits", "client_max_window_bits"} {
-		for _, v := range values {
+	for _, p := range deflateParameters {
+		for _, v := range deflateValues {
 			var allowed *Allowed
 			bits, isBits := map[string]int{"=8": 8, "=9": 9, "=15": 15, `="10"`: 10}[v]
 			switch {
@@ -55,20 +60,32 @@ func offers() (cases []*Case) {
 		add(name+"; "+again+"; "+again, nil, false)
 		add(name+"; "+again+"; unknown, "+name, &Allowed{}, false) // the second of the two is valid
 	}
-	for _, broken := range []string{name + ";", "; " + name, name + "; =1", name + "; a=\"", name + "; a=b c", "permessage deflate"} {
+	for _, broken := range []string{name + ";", "; " + name, name + "; =1", name + "; a=\"", name + "; a=b c", "permessage deflate", name + "; server_max_window_bits=\"1\x00\""} {
 		add(broken, nil, true)
 	}
+	add(name+"; server_max_window_bits=7, "+name+"; unknown, "+name, &Allowed{}, false) // the third of the three is valid
 	return cases
 }
 
 // answers is H.8: a client gets answers with extensions that it cannot have offered.
 func answers() (cases []*Case) {
 	const name = "permessage-deflate"
-	for _, a := range []string{
-		"unknown", name + "; unknown", name + "; server_max_window_bits", name + "; server_max_window_bits=7", name + "; server_max_window_bits=16",
-		name + "; server_max_window_bits=08", name + "; client_max_window_bits", name + "; client_max_window_bits=7",
-		name + "; server_no_context_takeover=1", name + "; server_no_context_takeover; server_no_context_takeover", name + ", " + name,
-	} {
+	all := []string{"unknown", name + "; unknown", name + ", " + name, name + "; ", name + "; =1"}
+	for _, p := range deflateParameters {
+		isBits := strings.HasSuffix(p, "bits")
+		for _, v := range deflateValues {
+			if !isBits && v == "" || isBits && slices.Contains([]string{"=8", "=9", "=15", `="10"`}, v) {
+				continue // valid, if the offer allows it
+			}
+			all = append(all, name+"; "+p+v)
+		}
+		again := p
+		if isBits {
+			again += "=10"
+		}
+		all = append(all, name+"; "+p+"=", name+"; "+again+"; "+again)
+	}
+	for _, a := range all {
 		cases = append(cases, &Case{
 			Role:        "client",
 			Description: "The answer " + a,

@@ -19,7 +19,8 @@ func ownCases() []*Case {
 		numbered("H.6", octetwise()),
 		numbered("H.7", offers()),
 		numbered("H.8", answers()),
-		numbered("H.9", wrongDeflate()),
+		numbered("H.9", slices.Concat(wrongDeflate(), brokenStreams())),
+		numbered("H.10", brokenPromises()),
 	)
 }
 
@@ -158,10 +159,16 @@ func header1(rsv, op byte, fin, inside, wrongMask bool) *Case {
 	return c
 }
 
-// greatLengths is H.3: lengths with the top bit, then those that no peer has room for.
+// greatLengths is H.3: lengths with the top bit, then those that no peer has room for, then
+// those of control frames, which have none of these.
 func greatLengths() (cases []*Case) {
+	top := []uint64{1 << 63, 1<<63 + 5, math.MaxUint64, math.MaxUint64 - 1, math.MaxUint64 - 3, math.MaxUint64 - 9, math.MaxUint64 - 13}
+	great := []uint64{math.MaxInt64, math.MaxInt64 - 13, 1 << 62, 1 << 32, 1<<32 - 1, 1 << 31, 1<<31 - 1}
+	header := func(op byte, n uint64) []Step {
+		return send((&Frame{Fin: true, Opcode: op, Form: Form64, Payload: []byte("Hello")}).length(n))
+	}
 	for op := range byte(3) {
-		for _, n := range []uint64{1 << 63, 1<<63 + 5, math.MaxUint64, math.MaxUint64 - 3, math.MaxUint64 - 13} {
+		for _, n := range top {
 			c := &Case{
 				Description: fmt.Sprintf("The header of a frame, %s, of %#x octets, and the first five of them.", opcodeName(op), n),
 				Expectation: "The connection fails with 1002: the top bit of a payload length is 0.",
@@ -170,19 +177,27 @@ func greatLengths() (cases []*Case) {
 			if op == opContinuation {
 				c.Steps = send(text("a").unfinished())
 			}
-			c.Steps = append(c.Steps, send((&Frame{Fin: true, Opcode: op, Form: Form64, Payload: []byte("Hello")}).length(n))...)
+			c.Steps = append(c.Steps, header(op, n)...)
 			cases = append(cases, c)
 		}
 	}
-	for _, n := range []uint64{math.MaxInt64, 1 << 62, 1 << 32, 1 << 31} {
-		whole := send(text("Hello").form(Form64).length(n))
-		rest := append(send(text("0123456789").unfinished()), send(text("Hello").continuation().form(Form64).length(n))...)
-		for i, steps := range [][]Step{whole, rest} {
+	for _, n := range great {
+		rest := append(send(text("0123456789").unfinished()), header(opContinuation, n)...)
+		for i, steps := range [][]Step{header(opText, n), rest, header(opBinary, n)} {
 			cases = append(cases, &Case{
-				Description: fmt.Sprintf("The header of a text frame of %#x octets%s, and the first five of them.", n, []string{"", ", the second of a message"}[i]),
+				Description: fmt.Sprintf("The header of a %s frame of %#x octets%s, and the first five of them.", []string{"text", "text", "binary"}[i], n, []string{"", ", the second of a message", ""}[i]),
 				Expectation: "The RFC leaves limits to the peer. One that has a limit can tell by the header, and fails the connection with 1009; one that has none waits.",
 				Section:     "RFC 6455, 10.4", Steps: steps, Outcomes: ok(), Close: failed(1009), Kill: true,
 				Informational: "Limits are the peer's own.",
+			})
+		}
+	}
+	for _, op := range []byte{opClose, opPing, opPong} {
+		for _, n := range slices.Concat(top, great) {
+			cases = append(cases, &Case{
+				Description: fmt.Sprintf("The header of a %s frame of %#x octets, and the first five of them.", opcodeName(op), n),
+				Expectation: "The connection fails with 1002: a control frame has 125 octets at most.",
+				Section:     "RFC 6455, 5.5", Steps: header(op, n), Outcomes: ok(), Close: failed(1002), Kill: true,
 			})
 		}
 	}
@@ -196,7 +211,7 @@ func manyFragments() (cases []*Case) {
 		n        int
 		fragment string
 		chop     bool
-	}{{1000, "", false}, {1000, "b", false}, {1000, "b", true}, {1000000, "", false}, {300000, "b", false}, {20000, "", true}} {
+	}{{1000, "", false}, {1000, "b", false}, {1000, "b", true}, {1000000, "", false}, {1000000, "b", false}, {20000, "", true}} {
 		f := text(tt.fragment).continuation().unfinished()
 		steps := send(text("a").unfinished(), f, text("c").continuation())
 		steps[1].Repeat = tt.n - 1
@@ -218,7 +233,17 @@ func manyFragments() (cases []*Case) {
 		}
 		cases = append(cases, c)
 	}
-	return cases
+	const payload = "\xf2\x48\xcd\xc9\xc9\x07\x00" // "Hello", RFC 7692, 7.2.3.1
+	first, last := binaryFrame(payload[:3]).rsv(4).unfinished(), binaryFrame(payload[3:]).continuation()
+	steps := send(first, binaryFrame("").continuation().unfinished(), last)
+	steps[1].Repeat = 1000000 - 1
+	return append(cases, &Case{
+		Description: "A compressed message with 1000000 empty fragments in the middle.",
+		Expectation: "The message comes back, or the connection fails with 1008 or 1009, for a peer may have a limit. It takes time in proportion, and no more.",
+		Section:     "RFC 6455, 10.4", Limit: time.Minute, Kill: true, Steps: steps, Close: normal,
+		Outcomes: []Outcome{{Verdict: OK, Events: []Event{binaryEvent("Hello")}}, {Verdict: OK, Close: &limited}},
+		Deflate:  &Deflate{Requests: []DeflateRequest{{}}},
+	})
 }
 
 // ownCloseCodes is H.5: every code that the RFC or the registry names, and the ends of every

@@ -49,7 +49,7 @@ func (s *session) judge(r *Result) {
 	}
 	rule := s.c.rule(match(s.c.Outcomes, s.received))
 	if s.unimplemented {
-		r.Behavior, r.Why = Unimplemented, "The peer declined compression."
+		r.Behavior, r.Why = Unimplemented, "The peer declined compression, or what the case asks of it."
 		rule = normal
 	}
 	r.BehaviorClose, r.WhyClose = judgeClose(rule, s.end)

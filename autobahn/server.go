@@ -39,7 +39,7 @@ type FuzzingServer struct {
 // is about the selection.
 func NewFuzzingServer(config *Config) (*FuzzingServer, error) {
 	cfg := config.withDefaults()
-	cases, err := cfg.selected("client")
+	cases, err := cfg.Select("client")
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (s *FuzzingServer) runCase(conn net.Conn, req *http.Request, o opening, c *
 	answer := c.Answer
 	if c.Deflate != nil {
 		offered := req.Header.Values("Sec-WebSocket-Extensions")
-		if text, p, ok := c.Deflate.answer(join(offered)); ok {
+		if text, p, ok := c.Deflate.answer(join(offered)); ok && c.Deflate.binds(p, true) {
 			answer = text
 			session.deflater, session.inflater = p.codecs(true)
 			session.p.compressed = true

@@ -20,8 +20,9 @@ func TestRightPeerPasses(t *testing.T) {
 				continue // the peer takes what the suite itself takes at most
 			}
 			peer := &wrongPeer{client: role == "client"}
-			if c.Deflate != nil {
-				peer.deflater, peer.inflater = newDeflater(15, true), newInflater(15, true)
+			if d := c.Deflate; d != nil {
+				bits := cmpOr15(d.OwnWindowBits)
+				peer.deflater, peer.inflater = newDeflater(15, true), newInflater(bits, !d.OwnNoContextTakeover)
 			}
 			r := playCase(t, c, peer)
 			if !r.Pass() {
@@ -78,6 +79,9 @@ func TestVerdicts(t *testing.T) {
 		{"7692_7/declined", "12.1.1", wrongPeer{}, Unimplemented, OK, "declined compression"},
 		{"7692_7/declined_in_a_case_that_has_to_fail", "H.9.6", wrongPeer{}, Unimplemented, OK, "declined compression"},
 		{"7692_7/wrong_stream", "12.1.1", wrongPeer{rsv: true, inflater: newInflater(15, true), deflater: newDeflater(15, true)}, Failed, Unclean, "cannot be inflated"},
+		{"7692_7.1.2/more_than_the_window_passes", "H.10.4", wrongPeer{inflater: newInflater(15, true), deflater: newDeflater(15, true)}, NonStrict, OK, "not the strict behavior"},
+		{"7692_7.1.1/the_message_before_is_kept", "H.10.12", wrongPeer{inflater: newInflater(15, true), deflater: newDeflater(15, true)}, NonStrict, OK, "not the strict behavior"},
+		{"7692_7.1.2/the_window_is_smaller", "H.10.3", wrongPeer{inflater: newInflater(8, true), deflater: newDeflater(15, true)}, Failed, Failed, "ours to do"},
 		{"5.2/long_form_passes", "H.1.3", wrongPeer{lenient: true}, OK, Failed, "we had to close it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

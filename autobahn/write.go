@@ -13,7 +13,7 @@ type writer struct {
 
 	mu      sync.Mutex
 	wake    *sync.Cond
-	queue   [][]byte // each is one write
+	queue   [][]byte // each is one write, and nil is a pause
 	writing bool
 	ending  bool
 	err     error
@@ -43,6 +43,10 @@ func (w *writer) run() {
 		w.mu.Unlock()
 		var err error
 		for _, b := range queue {
+			if b == nil {
+				time.Sleep(apart)
+				continue
+			}
 			if _, err = w.conn.Write(b); err != nil {
 				break
 			}
@@ -65,6 +69,20 @@ func (w *writer) write(writes ...[]byte) {
 	}
 	w.wake.Signal()
 	w.mu.Unlock()
+}
+
+// apart is the pause between single octets. They are to arrive one by one, and a peer that
+// does its work between them, as in 3.4, is to have a moment for it: the testsuite has one of
+// ten microseconds at least, and it is slow.
+const apart = 50 * time.Microsecond
+
+// writeOctets takes a slice, which is the writer's from here on, as a write for each octet.
+func (w *writer) writeOctets(b []byte) {
+	writes := make([][]byte, 0, 2*len(b))
+	for i := range b {
+		writes = append(writes, b[i:i+1:i+1], nil)
+	}
+	w.write(writes...)
 }
 
 // idle reports whether everything has been written, so that the slices are free again.

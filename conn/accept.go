@@ -19,16 +19,19 @@ import (
 //
 // The response has the fields of Config.Header, and what OnRequest adds, and not those of w.Header().
 //
+// c belongs to cfg.Registry, which may refuse the request. Nobody but the caller closes c otherwise: a panic of the HTTP handler is caught and logged by net/http, but leaves c open. So defer c.CloseNow().
+//
 // If the handshake is invalid or refused, the HTTP answer has been written and the error is a [*HandshakeError].
 func Accept(w http.ResponseWriter, r *http.Request, cfg *Config) (*Conn, error) {
 	resolved := cfg.resolved()
 	if err := resolved.validOrigins(); err != nil {
 		return nil, refuse(w, err)
 	}
-	return accept(w, r, &resolved)
+	return accept(w, r, &resolved, false)
 }
 
-func accept(w http.ResponseWriter, r *http.Request, cfg *Config) (*Conn, error) {
+// accept is Accept with a Config that is resolved. served says that serve is called for the connection.
+func accept(w http.ResponseWriter, r *http.Request, cfg *Config, served bool) (*Conn, error) {
 	q, err := handshake.CheckRequest(r)
 	if err != nil {
 		return nil, refuse(w, err)
@@ -41,6 +44,12 @@ func accept(w http.ResponseWriter, r *http.Request, cfg *Config) (*Conn, error) 
 	if err != nil {
 		return nil, refuse(w, err)
 	}
+	joins := false
+	defer func() {
+		if !joins {
+			cfg.Registry.dismiss()
+		}
+	}()
 	head, err := handshake.AppendResponse(nil, a.Response)
 	if err != nil {
 		return nil, refuse(w, err)
@@ -64,7 +73,8 @@ func accept(w http.ResponseWriter, r *http.Request, cfg *Config) (*Conn, error) 
 		nc = replay.Conn
 		buffered = slices.Concat(buffered, replay.rest)
 	}
-	return cfg.serverConn(nc, buffered, a), nil
+	joins = true
+	return cfg.serverConn(nc, buffered, a, served), nil
 }
 
 // hijacker finds who gives up the connection, behind any number of middlewares.

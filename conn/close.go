@@ -35,9 +35,10 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 		c.startCloseTimer()
 	}
 	c.mu.Unlock()
-	err := c.drainControl()
+	c.flushControl() // and does not wait: what is being written may leave only when somebody reads
 	switch c.turn.take(aRead, c.done, nil) {
 	case ErrReading, errDriven:
+		err := c.drainControl()
 		if c.CloseInfo() != nil {
 			return c.result()
 		}
@@ -117,7 +118,11 @@ func (c *Conn) closeError() *CloseError {
 	if c.err != nil {
 		return c.err
 	}
-	return c.snapshot()
+	e := c.snapshot()
+	if e.Err == nil {
+		e.Err = c.writeErr
+	}
+	return e
 }
 
 // snapshot returns what is known of the end now. The caller has c.mu.
@@ -143,6 +148,7 @@ func (c *Conn) terminate(set func(*CloseError)) *CloseError {
 		set(e)
 		c.err = e
 		c.over.Store(true)
+		c.endContext()
 	}
 	return c.err
 }
@@ -165,6 +171,7 @@ func (c *Conn) addCause(e *CloseError, err error) {
 // release closes the transport. It is the last that happens to a connection. While a Messages loop runs, its last is to do it: until then nothing goes through the transport any more.
 func (c *Conn) release() error {
 	c.watch.dismiss()
+	c.doom()
 	c.mu.Lock()
 	first := !c.released
 	if c.looping {
@@ -174,7 +181,9 @@ func (c *Conn) release() error {
 		if cut {
 			return nil
 		}
-		return c.transport.cut()
+		err := c.transport.cut()
+		c.discardOutput() // or the body may wait for what never comes
+		return err
 	}
 	c.released = true
 	if c.timer != nil {
@@ -185,12 +194,13 @@ func (c *Conn) release() error {
 		return nil
 	}
 	err := c.transport.close()
+	c.discardInput()
+	c.discardOutput()
+	c.leave()
 	close(c.done)
 	if c.cfg.Observer != nil {
 		c.observe(Observation{Kind: ObservedClosed, End: c.CloseInfo()})
 	}
-	c.discardInput()
-	c.discardOutput()
 	return err
 }
 
@@ -250,16 +260,20 @@ func (c *Conn) closeReceived(e protocol.Event) error {
 // finish sets how the connection ended, sends the Close frame if one is due, and leaves the rest to a goroutine: the caller of a read need not wait until the peer has
 // closed its side, and a connection whose user forgets it ends all the same. It is the caller's turn to read, and nobody reads after it.
 func (c *Conn) finish(failed bool) error {
-	e := c.terminate(func(*CloseError) {})
+	first := false
+	e := c.terminate(func(*CloseError) { first = true })
 	c.flushControl() // now if it can be; linger would do it, too, but only when its goroutine runs
 	c.in.discard()
 	// What ends a read must not end linger's: only the close timeout does.
 	c.watch.dismiss()
 	c.transport.in.SetReadDeadline(time.Time{})
-	if l := c.transport.loop; l != nil {
+	l := c.transport.loop
+	switch {
+	case !first: // whoever ended it sees to the rest
+	case l != nil:
 		l.linger(failed)
-	} else {
-		go c.linger(failed)
+	default:
+		go c.linger(failed, readBufferSize)
 	}
 	return e
 }
@@ -268,8 +282,8 @@ func (c *Conn) finish(failed bool) error {
 // way. So our direction is shut down, and what comes is discarded until the peer ends its direction too, or the close timeout passes.
 //
 // "The server MUST close the underlying TCP connection immediately; the client SHOULD wait for the server to close the connection" (RFC 6455,
-// 5.5.1): after a complete handshake the server shuts down first, as 7.1.1 shows it.
-func (c *Conn) linger(failed bool) {
+// 5.5.1): after a complete handshake the server shuts down first, as 7.1.1 shows it. What comes is read into a buffer of that size.
+func (c *Conn) linger(failed bool, size int) {
 	defer c.release()
 	if c.drainControl() != nil {
 		return
@@ -279,7 +293,7 @@ func (c *Conn) linger(failed bool) {
 			return // a transport that cannot be half-closed: the peer waits for us
 		}
 	}
-	buf := bufpool.Get(readBufferSize)
+	buf := bufpool.Get(size)
 	defer bufpool.Put(buf)
 	for c.readErr == nil {
 		_, c.readErr = c.transport.read(*buf)

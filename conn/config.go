@@ -32,7 +32,7 @@ type Config struct {
 	// MessageLimit is the size in bytes of the largest message that is accepted. A larger one fails the connection with 1009, as soon as a
 	// frame header announces it. Default 1 MiB.
 	//
-	// A message may come in 1,024 + MessageLimit/64 fragments, empty ones included; more fail the connection with 1008.
+	// A message may come in 1,024 + MessageLimit/64 fragments, empty ones included; more fail the connection with 1008. [Conn.SetMessageLimit] changes the limit of an open connection.
 	MessageLimit int64
 
 	// HandshakeTimeout bounds the opening handshake: for Dial from the call to the checked response, for a Server from accepting the connection, before TLS, to the
@@ -77,6 +77,10 @@ type Config struct {
 	// Header holds additional fields for this side's half of the opening handshake. A field that the handshake itself sets is refused, and so is a value with CR, LF
 	// or NUL.
 	Header http.Header
+
+	// Registry is the set of connections that the connection belongs to, which bounds what they take together and ends them together. Several Servers and Handlers may have the same one. If nil, a [Server]
+	// and a [Handler] each have one of their own, with its defaults, and other connections belong to none.
+	Registry *Registry
 
 	// Logger gets what no caller can be told: a panic in a function given to [Handler] or [Server] or in OnRequest, why Handler or Server answered 500, and that a
 	// Server's listener fails for a while. Default slog.Default().
@@ -154,12 +158,7 @@ func (c *Config) resolved() Config {
 	if c != nil {
 		r = *c
 	}
-	switch {
-	case r.MessageLimit == 0:
-		r.MessageLimit = DefaultMessageLimit
-	case r.MessageLimit < 0 || r.MessageLimit > maxMessage:
-		r.MessageLimit = maxMessage
-	}
+	r.MessageLimit = resolvedMessageLimit(r.MessageLimit)
 	switch {
 	case r.SendQueue == 0:
 		r.SendQueue = DefaultSendQueue
@@ -181,6 +180,17 @@ func (c *Config) resolved() Config {
 // maxMessage is the size of the largest message that a slice can hold, less a margin so that no sum of a size and a buffer's overflows an int.
 const maxMessage = math.MaxInt - 1<<16
 
+// resolvedMessageLimit returns what a message limit of n means.
+func resolvedMessageLimit(n int64) int64 {
+	switch {
+	case n == 0:
+		return DefaultMessageLimit
+	case n < 0 || n > maxMessage:
+		return maxMessage
+	}
+	return n
+}
+
 func orDefault(d, def time.Duration) time.Duration {
 	if d == 0 {
 		return def
@@ -188,7 +198,9 @@ func orDefault(d, def time.Duration) time.Duration {
 	return max(d, 0)
 }
 
-func (c *Config) limits() protocol.Limits {
-	n := uint64(c.MessageLimit)
-	return protocol.Limits{Message: n, Fragments: 1024 + n/64}
+func (c *Config) limits() protocol.Limits { return messageLimits(c.MessageLimit) }
+
+// messageLimits returns the limits on messages that follow from one on their size.
+func messageLimits(n int64) protocol.Limits {
+	return protocol.Limits{Message: uint64(n), Fragments: 1024 + uint64(n)/64}
 }

@@ -13,8 +13,8 @@ import (
 
 // A Conn is one WebSocket connection. [Accept], [Dial], [New] and [Pipe] return one.
 //
-// Every method may be called from any goroutine. Reading is [Conn.Messages], [Conn.Read] and [Conn.ReadAppend]; reads take turns, except
-// beside a Messages loop. Somebody should read: pings are answered and the closing handshake goes on only while a read or Close runs.
+// Every method may be called from any goroutine. Reading is [Conn.Messages], [Conn.Read], [Conn.ReadAppend] and, for messages as they come, [Conn.Reader]; reads take turns, except
+// beside a Messages loop. Somebody should read: pings are answered and the closing handshake goes on only while a read or Close runs. [Conn.CloseRead] reads for who only writes.
 // Or [Conn.Drive] has the connection call functions with what comes, see [Events].
 // Writing is [Conn.Write]; messages are atomic and leave in the order in which the calls got their turn. [Conn.Close] ends the
 // connection with the closing handshake, [Conn.CloseNow] without.
@@ -26,6 +26,8 @@ type Conn struct {
 	extensions  string
 	value       any // what OnRequest returned
 	transport   transport
+	member      member
+	meter       atomic.Pointer[meter] // nil while nothing of the connection's is counted
 
 	// The read half belongs to whose turn it is.
 	turn       turn
@@ -36,6 +38,7 @@ type Conn struct {
 	closeEvent protocol.Event        // the peer's Close frame
 	fillTurn   func(fd uintptr) bool // see fillSocket
 	received   traffic
+	streamed   atomic.Uint64 // the number of the last message that was read to its end in pieces
 
 	// The write half. Whoever has put into writeLock writes.
 	writeLock   chan struct{}
@@ -50,6 +53,7 @@ type Conn struct {
 	rest        rest        // of a frame that is cut
 	stream      *MessageWriter
 	draining    bool // what is written was queued by Send
+	drainWaits  bool // drain waits for writeLock
 	queue       atomic.Pointer[sendQueue]
 	kept        atomic.Int64 // bytes of rest
 	sent        traffic
@@ -65,9 +69,10 @@ type Conn struct {
 	released bool
 	timer    *time.Timer // the close timeout
 	done     chan struct{}
-	pings    []*ping // calls of Ping that wait
-	lastPing int64   // when the last Ping was sent, see now
-	lastPong int64   // which Ping was answered last
+	context  *connContext // nil until Context is called
+	pings    []*ping      // calls of Ping that wait
+	lastPing int64        // when the last Ping was sent, see now
+	lastPong int64        // which Ping was answered last
 	rtt      atomic.Int64
 	lockBack chan struct{} // closed when the goroutine that writes the rest gives the write lock back
 }
@@ -81,6 +86,7 @@ func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn 
 	r := cfg.resolved()
 	c := newConn(rwc, role, buffered, &r)
 	c.observe(Observation{Kind: ObservedOpened})
+	c.join(false, false)
 	return c
 }
 
@@ -97,7 +103,7 @@ func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *C
 	c.transport.expired = func() { c.abort(errWriteTimeout) }
 	c.in.recv = protocol.NewReceiver(protocol.Role(role), cfg.limits())
 	c.watch.came(c.now())
-	c.watch.lastMessage = c.watch.lastRead.Load()
+	c.watch.lastMessage = c.watch.lastRead.at()
 	c.in.prime(buffered)
 	return c
 }

@@ -21,19 +21,35 @@ func (c *Conn) controlDue() bool {
 	return c.send.ControlDue()
 }
 
-// appendControl appends the control frames that are due to b, at most protocol.MaxControl bytes. The caller has the write lock and writes b next.
-func (c *Conn) appendControl(b []byte) []byte {
+// appendControl appends the control frames that are due to b, at most protocol.MaxControl bytes; but a Close that messages are to leave before, which wait, stays due: later is true then. Both are looked at under one lock:
+// a Close that becomes due in between must not overtake them. The caller has the write lock and writes b next.
+func (c *Conn) appendControl(b []byte) (_ []byte, later bool) {
 	start := len(b)
-	c.mu.Lock()
-	b = c.appendDue(b)
-	c.mu.Unlock()
+	b, later = c.appendControlNow(b)
 	c.observeSent(b[start:])
-	return b
+	return b, later
+}
+
+func (c *Conn) appendControlNow(b []byte) (_ []byte, later bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held == nil && !c.queued() {
+		return c.appendDue(b), false
+	}
+	return c.appendBeforeClose(b), c.send.ControlDue()
 }
 
 // appendDue is appendControl for who has c.mu, too.
 func (c *Conn) appendDue(b []byte) []byte {
 	for c.send.ControlDue() {
+		b = c.send.AppendControl(b, c.maskingKey())
+	}
+	return b
+}
+
+// appendBeforeClose is appendDue without a Close.
+func (c *Conn) appendBeforeClose(b []byte) []byte {
+	for c.send.ControlDue() && !c.send.CloseNext() {
 		b = c.send.AppendControl(b, c.maskingKey())
 	}
 	return b
@@ -49,27 +65,31 @@ func (c *Conn) flushControl() {
 			return // unlockWrite looks again
 		}
 		if c.writeErr != nil {
-			// Nothing leaves any more. Take what is due, so that nobody waits for it.
-			buf := bufpool.Get(protocol.MaxControl)
-			c.appendControl((*buf)[:0])
-			bufpool.Put(buf)
+			c.forgetControl()
 			c.passWriteLock()
 			return
 		}
-		if (c.held != nil || c.queued()) && c.closing() {
-			go c.drain() // they are from before a Close that is due now
+		buf := bufpool.Get(protocol.MaxControl)
+		b, later := c.appendControl((*buf)[:0])
+		if later && len(b) == 0 {
+			bufpool.Put(buf)
+			c.passToDrain()
 			return
 		}
-		buf := bufpool.Get(protocol.MaxControl)
-		b := c.appendControl((*buf)[:0])
 		if c.transport.tryWrite != nil {
 			n, err := c.transport.writeAtOnce(b)
-			if err == nil && n == len(b) {
+			if err != nil {
+				c.writeFailed(writeError(err)) // a second try might write what has left again
+			}
+			if err != nil || n == len(b) {
 				bufpool.Put(buf)
 				c.passWriteLock()
+				if c.queued() { // meanwhile, by a Send that found the lock taken
+					c.startDrain()
+				}
 				continue
 			}
-			b = b[n:] // an error is met again below
+			b = b[n:]
 		}
 		go c.finishControl(buf, b)
 		return
@@ -78,10 +98,10 @@ func (c *Conn) flushControl() {
 
 // finishControl writes b, which lies in buf. It has the write lock from whoever started it.
 func (c *Conn) finishControl(buf *[]byte, b []byte) {
-	defer bufpool.Put(buf)
 	if err := c.transport.write(b, nil); err != nil {
 		c.writeFailed(err)
 	}
+	bufpool.Put(buf)
 	c.unlockWrite()
 }
 
@@ -94,25 +114,36 @@ func (c *Conn) drainControl() error {
 	if c.writeErr != nil {
 		return c.closeError()
 	}
-	if err := c.writeHeld(); err != nil { // it is from before a Close that is due now
-		return err
+	for {
+		if err := c.writeHeld(); err != nil { // it is from before a Close that is due now
+			return err
+		}
+		for c.writeQueued() { // and so is that
+		}
+		if err := c.writeControl(); err != nil || !c.queued() || !c.controlDue() {
+			return err
+		}
 	}
-	for c.writeQueued() { // and so is that
-	}
-	return c.writeControl()
 }
 
-// writeControl writes the control frames that are due. The caller has the write lock.
+// forgetControl drops the control frames that are due, so that nobody waits for them: nothing leaves any more. The caller has the write lock.
+func (c *Conn) forgetControl() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.appendDue(nil)
+}
+
+// writeControl writes the control frames that are due, but for a Close that is to leave later. The caller has the write lock.
 func (c *Conn) writeControl() error {
 	if c.writeErr != nil {
 		return c.closeError()
 	}
-	buf := bufpool.Get(protocol.MaxControl)
-	defer bufpool.Put(buf)
-	b := c.appendControl((*buf)[:0])
-	if len(b) == 0 {
+	if !c.controlDue() {
 		return nil
 	}
+	buf := bufpool.Get(protocol.MaxControl)
+	defer bufpool.Put(buf)
+	b, _ := c.appendControl((*buf)[:0])
 	if err := c.transport.write(b, nil); err != nil {
 		return c.writeFailed(err)
 	}

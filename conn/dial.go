@@ -123,6 +123,7 @@ func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, er
 	}
 	if c != nil {
 		c.observe(Observation{Kind: ObservedOpened})
+		c.join(false, false)
 	}
 	return c, next, nil
 }

@@ -10,11 +10,17 @@ import (
 
 // A driver calls the Events of a connection. It is the same for each way of driving; who has one sees to it that calls do not overlap.
 type driver struct {
-	conn   *Conn
-	events *Events
-	ended  func()      // called behind Close; may be nil
+	conn *Conn
+	task
 	drain  atomic.Bool // Drain is due
 	broken atomic.Bool // a function panicked, or ended its goroutine: only Close is called now
+}
+
+// A task is what a driver is for.
+type task struct {
+	events *Events
+	served bool          // the connection has joined its Registry as served
+	ended  chan struct{} // closed behind Close; may be nil
 }
 
 // drained tells that the send queue is empty again, after something had to wait there. It never blocks, and may be called from anywhere, but with c.mu held.
@@ -60,14 +66,22 @@ func (d *driver) callDrain() {
 
 // close calls Close, and then nothing more.
 func (d *driver) close() {
-	if d.ended != nil {
-		defer d.ended()
-	}
+	defer d.conn.leaveTask(d.task)
 	if f := d.events.Close; f != nil {
 		returned := false
 		defer d.check(&returned)
 		f(d.conn, d.conn.CloseInfo())
 		returned = true
+	}
+}
+
+// leaveTask is called when nothing is called any more.
+func (c *Conn) leaveTask(k task) {
+	if k.served {
+		c.leave()
+	}
+	if k.ended != nil {
+		close(k.ended)
 	}
 }
 
@@ -102,9 +116,9 @@ type goroutineDriver struct {
 }
 
 // driveByGoroutine starts the goroutine. It is the driver's turn.
-func (c *Conn) driveByGoroutine(e *Events, ended func()) {
+func (c *Conn) driveByGoroutine(k task) {
 	d := &goroutineDriver{
-		driver: driver{conn: c, events: e, ended: ended},
+		driver: driver{conn: c, task: k},
 		calls:  make(chan struct{}, 1),
 	}
 	d.calls <- struct{}{} // nothing comes before Open

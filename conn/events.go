@@ -1,9 +1,6 @@
 package conn
 
-import (
-	"errors"
-	"net/http"
-)
+import "net/http"
 
 // Events are the functions that a connection calls in the push style: a server or program that gives a connection its Events is told what happens, instead of reading in a goroutine of
 // its own. [Server].Events, [EventHandler] and [Conn.Drive] take them. The zero value is ready: a nil function is not called, and messages for a nil Message are discarded.
@@ -42,40 +39,57 @@ func (drivenError) Error() string { return "hawser: the messages of this connect
 func (drivenError) Is(target error) bool { return target == ErrReading }
 
 // EventHandler returns an http.Handler that accepts WebSocket connections and drives each with e, see [Events]. ServeHTTP returns as soon as the opening handshake is done. A request that fails
-// because of this side is answered with 500 and logged. EventHandler panics if cfg cannot work, or if e is nil.
+// because of this side is answered with 500 and logged. The connections belong to a [Registry] as those of a [Handler] do, until Close has returned. EventHandler panics if cfg cannot work, or if e is nil.
 func EventHandler(e *Events, cfg *Config) http.Handler {
 	if e == nil {
 		panic("hawser: EventHandler with nil Events")
 	}
-	return handler(func(c *Conn) { c.drive(e, nil) }, cfg)
+	return handler(func(c *Conn) { c.driveServed(e, nil) }, cfg)
 }
 
 // Drive gives c to e, see [Events]: from now on c reads by itself, until it ends. Drive returns at once, and does not call e's functions itself. It panics if e is nil.
 //
 // What came before is not lost, and a connection that has ended already is opened and closed. If somebody reads c, a Messages loop or a Read, or it is driven already, Drive returns an error
-// that matches [ErrReading], and does nothing.
+// that matches [ErrReading], and after [Conn.CloseRead] it returns [ErrReadClosed]; then nothing is called.
 func (c *Conn) Drive(e *Events) error {
 	if e == nil {
 		panic("hawser: Drive with nil Events")
 	}
-	return c.drive(e, nil)
+	return c.drive(task{events: e})
 }
 
-// drive is Drive; ended, if it is not nil, is called when Close has been.
-func (c *Conn) drive(e *Events, ended func()) error {
-	switch err := c.turn.takeNow(aDriver); {
-	case err == nil:
-	case c.over.Load() && !errors.Is(err, errDriven):
-		// A read that meets the end, or who discards what it held: soon done.
-		if err := c.turn.take(aDriver, nil, nil); err != nil {
-			return err
-		}
-	default:
-		return err
+// drive has c driven for k.
+func (c *Conn) drive(k task) error {
+	err := c.turn.takeNow()
+	if err == ErrReading && c.over.Load() {
+		err = c.turn.take(aDriver, nil, nil) // from a read that meets the end, or who discards what it held: soon done
 	}
+	if err == nil {
+		c.driveNow(k)
+	}
+	return err
+}
+
+// driveNow is drive when it is the driver's turn.
+func (c *Conn) driveNow(k task) {
 	c.unfollow() // the context of an earlier read
-	if !c.driveByLoop(e, ended) {
-		c.driveByGoroutine(e, ended)
+	if !c.driveByLoop(k) {
+		c.driveByGoroutine(k)
 	}
-	return nil
+}
+
+// driveServed gives c, which a server has just made, to e. ended, if it is not nil, is closed when Close has been called.
+func (c *Conn) driveServed(e *Events, ended chan struct{}) {
+	k := task{e, true, ended}
+	if c.drive(k) == nil {
+		return
+	}
+	// The Registry is closing it already, and reads until it has ended; or an Observer has used it.
+	go func() {
+		if c.turn.take(aDriver, nil, nil) == nil {
+			c.driveNow(k)
+		} else {
+			c.leaveTask(k)
+		}
+	}()
 }

@@ -57,7 +57,9 @@ func (in *input) inflate(src []byte, last bool) error {
 		case done:
 			return nil
 		case err == deflate.ErrShortDst:
-			in.growInflated()
+			if !in.growInflated() {
+				return errNoRoom
+			}
 		default:
 			err = inflateError(err)
 			in.recv.Fail(err)
@@ -66,10 +68,10 @@ func (in *input) inflate(src []byte, last bool) error {
 	}
 }
 
-// growInflated makes room for more of an inflated message: the buffer, which is full, grows fourfold, up to the limit. So all the buffers that such a message has gone through, which the pool keeps for
+// growInflated makes room for more of an inflated message: the buffer, which is full, grows fourfold, up to the limit; or it sets refused and reports false. So all the buffers that such a message has gone through, which the pool keeps for
 // a while, have a third more than the last one, and not as much again as when it doubles.
-func (in *input) growInflated() {
-	in.regrow(int(min(4*int64(len(*in.msg)), in.inflation.limit))) // in 64 bits, for int may have 32
+func (in *input) growInflated() bool {
+	return in.regrow(int(min(4*int64(len(*in.msg)), in.inflation.limit))) // in 64 bits, for int may have 32
 }
 
 // inflateError returns the error with which a message that cannot be inflated fails the connection.

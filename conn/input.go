@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"sync/atomic"
+
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/bufpool"
 	"github.com/hawser-go/hawser/internal/protocol"
@@ -11,9 +13,11 @@ import (
 // calls next until that needs more. It may be left at any byte and gone on with later.
 //
 // A message in one frame that fits the read buffer is unmasked where it lies and returned as a view of it. Any other message is gathered in a buffer of its own, which grows
-// by what has arrived, never by what a header announces; as long as the read buffer is empty, its bytes are read straight into it.
+// by what has arrived, never by what a header announces; as long as the read buffer is empty, its bytes are read straight into it. A message that is handed out in pieces is not gathered: see piece.go.
 type input struct {
-	recv protocol.Receiver
+	recv   protocol.Receiver
+	limits atomic.Pointer[newLimits] // for the next message, nil if they stay as they are
+	refuse func() error              // says why no data frame may come; nil if they may
 
 	buf  *[]byte // the read buffer, nil while nothing is in it and nobody reads
 	r, w int     // (*buf)[r:w] has not been processed
@@ -33,8 +37,15 @@ type input struct {
 	direct int // bytes at the end of msg that were read straight into it and are not processed yet
 
 	inflation *inflation // nil if permessage-deflate has not been negotiated
+	stream    *streaming // nil until a message is handed out in pieces
 
 	lent *[]byte // the buffer of the message that was returned last
+
+	of          *Conn // whose Registry counts what is held; nil if none does
+	counted     int64 // what it knows of
+	countedKept int64
+	completed   bool // a message was, since that was counted
+	refused     bool // there is no room for the rest of the message
 
 	first   [16]byte // where a read waits while there is no buffer
 	waiting bool     // it does
@@ -53,8 +64,14 @@ const (
 // again.
 func (in *input) space() []byte {
 	in.release()
+	if b := in.directSpace(); b != nil {
+		return b
+	}
 	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil && !in.recv.Compressed() {
-		return in.messageSpace()
+		if in.msgLen < len(*in.msg) || in.grow(in.msgLen+int(min(uint64(max(in.behind, 1)), in.recv.Remaining()))) {
+			return in.messageSpace()
+		}
+		in.refused, in.full = false, false // there may be room when something has come, for which a small buffer is enough
 	}
 	size, from := in.bufferSize(), in.needed()
 	if in.view {
@@ -62,6 +79,7 @@ func (in *input) space() []byte {
 	}
 	if in.buf == nil {
 		in.buf = bufpool.Get(size)
+		in.countLarge()
 		return *in.buf
 	}
 	if in.view && !in.filled && in.w < len(*in.buf) {
@@ -71,6 +89,7 @@ func (in *input) space() []byte {
 	switch {
 	case len(*in.buf) < size, empty && in.w <= readBufferSize && len(*in.buf) > size:
 		in.move(size, from)
+		in.countLarge()
 	case empty, in.w == len(*in.buf):
 		in.shift(*in.buf, from)
 	}
@@ -79,8 +98,11 @@ func (in *input) space() []byte {
 
 // needed returns where in the read buffer that begins which is needed still.
 func (in *input) needed() int {
-	if in.view {
+	switch {
+	case in.view:
 		return in.start
+	case in.stream != nil:
+		return in.r - in.stream.src
 	}
 	return in.r
 }
@@ -95,6 +117,9 @@ func (in *input) bufferSize() int {
 
 // waitingSpace is space for a driver whose read will wait: as long as nothing has come, a few bytes of in's own are enough, and no buffer is held.
 func (in *input) waitingSpace() []byte {
+	if b := in.directSpace(); b != nil {
+		return b
+	}
 	if in.buf == nil && in.msg == nil {
 		in.release()
 		in.waiting = true
@@ -104,7 +129,11 @@ func (in *input) waitingSpace() []byte {
 		in.release()
 		return (*in.buf)[in.w:]
 	}
-	return in.space()
+	b := in.space()
+	if in.msg != nil {
+		in.count() // idle did not know of it
+	}
+	return b
 }
 
 // prime puts bytes into the read buffer that came before the first read. It does not retain p.
@@ -133,12 +162,8 @@ func (in *input) move(size, from int) {
 	bufpool.Put(old)
 }
 
-// messageSpace returns the free rest of the message's buffer, no more than the current frame still needs. A buffer that is full is replaced by one of twice the size, or by one that has room for
-// what is known to have arrived: so it holds at most twice that, or firstMessageBuffer. To know saves half of the copies of a message of 1 MiB.
+// messageSpace returns the free rest of the message's buffer, no more than the current frame still needs.
 func (in *input) messageSpace() []byte {
-	if in.msgLen == len(*in.msg) {
-		in.grow(in.msgLen + int(min(uint64(max(in.behind, 1)), in.recv.Remaining())))
-	}
 	b := (*in.msg)[in.msgLen:]
 	if rest := in.recv.Remaining(); uint64(len(b)) > rest {
 		b = b[:rest]
@@ -147,28 +172,42 @@ func (in *input) messageSpace() []byte {
 	return b
 }
 
-// grow makes room for n bytes in the message's buffer.
-func (in *input) grow(n int) {
-	if in.msg != nil && n <= len(*in.msg) {
-		return
+// grow makes room for n bytes in the message's buffer, or sets refused and reports false. A buffer that is full is replaced by one of twice the size, or by one that has room for
+// what is known to have arrived: so it holds at most twice that, or firstMessageBuffer. To know saves half of the copies of a message of 1 MiB.
+func (in *input) grow(n int) bool {
+	switch {
+	case in.msg == nil:
+		n = max(n, firstMessageBuffer)
+		if !in.room(n) {
+			return false
+		}
+		in.msg = bufpool.Get(n)
+		return true
+	case n <= len(*in.msg):
+		return true
 	}
-	if in.msg == nil {
-		in.msg = bufpool.Get(max(n, firstMessageBuffer))
-		return
-	}
-	in.regrow(max(n, 2*len(*in.msg)))
+	return in.regrow(max(n, 2*len(*in.msg)))
 }
 
-// regrow moves the message that is gathered to a buffer of n bytes.
-func (in *input) regrow(n int) {
+// regrow moves the message that is gathered to a buffer of n bytes, or sets refused and reports false.
+func (in *input) regrow(n int) bool {
+	if !in.room(n) {
+		return false
+	}
 	b := bufpool.Get(n)
 	copy(*b, (*in.msg)[:in.msgLen])
 	bufpool.Put(in.msg)
 	in.msg = b
+	return true
 }
 
 // advance tells that n bytes were put at the start of the last space.
 func (in *input) advance(n int) {
+	if in.stream != nil && in.stream.direct > 0 {
+		in.filled = n == in.stream.direct
+		in.stream.direct = n
+		return
+	}
 	if in.waiting {
 		in.waiting = false
 		in.filled = n == len(in.first)
@@ -190,9 +229,15 @@ func (in *input) advance(n int) {
 	in.filled = in.full
 }
 
-// idle gives back the read buffer, or what is not needed of it, before nothing is read for a while: what it holds then is at most twice what has arrived, or the smallest buffer.
+// idle is called before nothing is read for a while. What is held of the read buffer then is at most twice what has arrived, or the smallest buffer.
 func (in *input) idle() {
 	in.release()
+	in.shrink()
+	in.countWaiting()
+}
+
+// shrink gives back the read buffer, or what is not needed of it.
+func (in *input) shrink() {
 	if in.buf == nil {
 		return
 	}
@@ -212,12 +257,20 @@ func (in *input) discard() {
 	bufpool.Put(in.buf)
 	bufpool.Put(in.msg)
 	in.inflation.discard()
+	in.stream.discard()
 	in.buf, in.msg, in.r, in.w, in.msgLen, in.direct, in.view = nil, nil, 0, 0, 0, 0, false
+	in.count()
 }
 
 func (in *input) release() {
+	if in.lent == nil {
+		return
+	}
 	bufpool.Put(in.lent)
 	in.lent = nil
+	if in.counted > 0 {
+		in.count()
+	}
 }
 
 // insideMessage reports whether an end of the stream here would cut a frame or a message.
@@ -228,10 +281,15 @@ func (in *input) insideMessage() bool {
 // next processes bytes until something is complete. It returns
 //   - a Message event with the message's bytes, valid until the next call to next, space, idle or discard,
 //   - a Ping, Pong or Close event,
+//   - a Fragment event if the rest of a message has been discarded that was handed out in pieces,
 //   - a None event if it needs more bytes,
 //   - or the rule or limit that the peer broke.
 func (in *input) next() (protocol.Event, []byte, error) {
 	in.release()
+	if in.stream != nil && in.stream.open {
+		e, err := in.skip()
+		return e, nil, err
+	}
 	for {
 		if !in.inFrame {
 			ok, err := in.header()
@@ -240,6 +298,9 @@ func (in *input) next() (protocol.Event, []byte, error) {
 			}
 		}
 		chunk := in.chunk()
+		if in.refused {
+			return protocol.Event{}, nil, errNoRoom
+		}
 		if len(chunk) == 0 && in.recv.Remaining() != 0 {
 			return protocol.Event{}, nil, nil
 		}
@@ -284,6 +345,9 @@ func (in *input) header() (ok bool, err error) {
 	if in.buf == nil {
 		return false, nil
 	}
+	if l := in.limits.Load(); l != nil && !in.recv.InMessage() {
+		in.setLimits(l)
+	}
 	n, err := in.recv.Header((*in.buf)[in.r:in.w])
 	if n == 0 || err != nil {
 		return false, err
@@ -293,6 +357,11 @@ func (in *input) header() (ok bool, err error) {
 	h := in.recv.Frame()
 	in.key = h.MaskingKey
 	in.control = h.Opcode.IsControl()
+	if in.refuse != nil && !in.control {
+		if err := in.refuse(); err != nil {
+			return false, err
+		}
+	}
 	in.view = h.Fin && !h.RSV1 && h.PayloadLength <= uint64(len(*in.buf)) &&
 		(h.Opcode == frame.OpcodeText || h.Opcode == frame.OpcodeBinary)
 	if in.view {
@@ -319,7 +388,9 @@ func (in *input) chunk() []byte {
 	if len(b) == 0 || in.view || in.control || in.recv.Compressed() {
 		return b
 	}
-	in.grow(in.msgLen + len(b))
+	if !in.grow(in.msgLen + len(b)) {
+		return nil
+	}
 	n := copy((*in.msg)[in.msgLen:], b)
 	in.msgLen += n
 	return (*in.msg)[in.msgLen-n : in.msgLen]
@@ -327,6 +398,7 @@ func (in *input) chunk() []byte {
 
 // message returns the message that is complete. Its buffer, if it has one of its own, is given back by the next call.
 func (in *input) message() []byte {
+	in.completed = true
 	if in.view {
 		in.view = false
 		return (*in.buf)[in.start:in.r:in.r]

@@ -37,13 +37,15 @@ type rest struct {
 	b   []byte
 }
 
-// keepRest makes b what leaves next. The caller has the write lock, and passes it to drain.
+// keepRest makes b, which lies in buf if that is not nil, what leaves next. The caller has the write lock.
 func (c *Conn) keepRest(buf *[]byte, b []byte) {
 	c.rest = rest{buf, b}
-	c.kept.Store(int64(len(b)))
+	if buf != nil {
+		c.hold(stockQueued, int64(len(*buf)))
+	}
 }
 
-// writeRest writes what keepRest has kept. The caller has the write lock.
+// writeRest writes the rest that there is. The caller has the write lock.
 func (c *Conn) writeRest() {
 	r := c.rest
 	if r.b == nil {
@@ -55,8 +57,21 @@ func (c *Conn) writeRest() {
 			c.dataFailed(err)
 		}
 	}
+	if r.buf != nil {
+		c.hold(stockQueued, -int64(len(*r.buf)))
+		bufpool.Put(r.buf)
+	}
+}
+
+// restLeft ends the counting of a rest that has left.
+func (c *Conn) restLeft() {
+	if c.kept.Load() == 0 {
+		return
+	}
 	c.kept.Store(0)
-	bufpool.Put(r.buf)
+	if q := c.queue.Load(); q != nil {
+		q.wrote(0, 0, 0) // there is more room
+	}
 	c.noteDrained()
 }
 
@@ -87,11 +102,11 @@ func (c *Conn) writeUntil(ctx context.Context, h frame.Header, p []byte) error {
 			err = c.dataFailed(writeError(err))
 		case taken < len(b):
 			n := int(min(int64(len(p)), c.cfg.SendQueue))
-			rest := bufpool.Get(len(b) - taken + n)
-			r := append((*rest)[:0], b[taken:]...)
+			restBuf := bufpool.Get(len(b) - taken + n)
+			r := append((*restBuf)[:0], b[taken:]...)
 			r, key = appendPayload(r, p[:n], h.Masked, key)
 			p = p[n:]
-			c.keepRest(rest, r)
+			c.keepRest(restBuf, r)
 			if !c.handOver(ctx) {
 				bufpool.Put(buf)
 				if len(p) > 0 {
@@ -131,9 +146,10 @@ func (c *Conn) beginFrame(h *frame.Header, n int) (buf *[]byte, b []byte, open b
 	return buf, b, open
 }
 
-// handOver leaves the rest, and the write lock, to a goroutine, and waits until that has written it or ctx ends. It reports whether the caller has the lock again.
+// handOver leaves the rest, and the write lock, to a goroutine, and waits until that has written it or ctx ends. It reports whether the caller has the lock again. Only from then on is the rest
+// kept and counts for the send queue: before, it is a write like any other.
 func (c *Conn) handOver(ctx context.Context) bool {
-	back := make(chan struct{})
+	back, size := make(chan struct{}), int64(len(c.rest.b))
 	c.mu.Lock()
 	c.lockBack = back
 	c.mu.Unlock()
@@ -142,8 +158,15 @@ func (c *Conn) handOver(ctx context.Context) bool {
 	case <-back:
 		return true
 	case <-ctx.Done():
-		return c.takeLockBack() == nil
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lockBack == nil {
+		return true // it has been written at the same time
+	}
+	c.lockBack = nil
+	c.kept.Store(size)
+	return false
 }
 
 // takeLockBack returns the channel of the caller of handOver that waits for the lock, nil if none does any more, or it has been told.
@@ -162,18 +185,33 @@ func (c *Conn) drain() {
 			close(back)
 			return
 		}
+		c.restLeft()
+		more := c.writeQueued() // behind what is held back, in one write
 		c.writeHeld()
-		if !c.writeQueued() {
+		if !more {
 			break
 		}
-		// Whoever waits for the lock has it now, and this goroutine after them.
-		c.passWriteLock()
-		if c.lockWrite(context.Background()) != nil {
+		if c.drainWaits { // one of them is enough
+			c.passToDrain()
 			return
 		}
+		// Whoever waits for the lock has it now, and this goroutine after them.
+		c.drainWaits = true
+		c.passWriteLock()
+		c.writeLock <- struct{}{} // also on a connection that is over, where nobody has it for long: passToDrain relies on it
+		c.drainWaits = false
 	}
 	c.writeControl()
 	c.unlockWrite()
+}
+
+// passToDrain passes the write lock, which the caller has, to the drain that waits for it, or to a new one.
+func (c *Conn) passToDrain() {
+	if c.drainWaits {
+		<-c.writeLock // and it sees to the rest
+		return
+	}
+	go c.drain()
 }
 
 // startDrain starts drain, unless somebody has the write lock: they look again. While a Writer is in the middle of a message, what Send has queued waits.
@@ -188,5 +226,5 @@ func (c *Conn) startDrain() {
 		c.flushControl()
 		return
 	}
-	go c.drain()
+	c.passToDrain()
 }

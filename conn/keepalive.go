@@ -16,15 +16,17 @@ import (
 // watch is what a waiting read looks at beside the bytes: how long the peer has been silent, how slowly a message comes, and the caller's context. It works by stepping the transport's read
 // deadline, so it needs no goroutine and no timer of its own, and does nothing while nobody reads. Times are those of Conn.now. It belongs to whose turn it is to read, but for what mu guards.
 type watch struct {
-	lastRead    atomic.Int64 // when bytes came last
-	lastMessage int64        // and a message
-	delivered   bool         // a message was returned since the last wait
-	unfinished  int64        // since when a message has been unfinished; 0 if none is
-	pinged      int64        // when the Ping was sent that has not been answered by any byte; 0 if none
-	armed       bool         // a deadline is set, or none is needed
-	deadline    int64        // which
-	expired     bool         // it has passed: what has come meanwhile is read first
-	closed      bool         // the closing handshake has begun: nothing is asked any more
+	lastRead    lastRead // when bytes came last
+	lastMessage int64    // and a message
+	delivered   bool     // a message was returned since the last wait
+	unfinished  bool     // a message has begun to come
+	waitsSince  int64    // since when a read waits for more of it; 0 if none does
+	waited      int64    // how long reads have waited for it before
+	pinged      int64    // when the Ping was sent that has not been answered by any byte; 0 if none
+	armed       bool     // a deadline is set, or none is needed
+	deadline    int64    // which
+	expired     bool     // it has passed: what has come meanwhile is read first
+	closed      bool     // the closing handshake has begun: nothing is asked any more
 
 	mu        sync.Mutex
 	ctx       context.Context // of the read
@@ -34,8 +36,21 @@ type watch struct {
 	over      bool            // the connection has ended: nothing is registered any more
 }
 
+// lastRead is when bytes came last, and whether a read waits for the next ones: in one word, because every read writes it. Only whose turn it is to read writes.
+type lastRead struct{ word atomic.Int64 }
+
+func (l *lastRead) at() int64      { return l.word.Load() >> 1 }
+func (l *lastRead) waits() bool    { return l.word.Load()&1 != 0 }
+func (l *lastRead) came(now int64) { l.word.Store(now << 1) } // and so nobody waits
+func (l *lastRead) wait(yes bool) {
+	v := l.word.Load()
+	if yes != (v&1 != 0) {
+		l.word.Store(v ^ 1)
+	}
+}
+
 const (
-	// progressGrace and progressRate are how slowly a message may come: after 20 s, 1 KiB/s on average.
+	// progressGrace and progressRate are how slowly a message may come: after 20 s, 1 KiB/s on average. It is the peer who has to keep to it: only the time counts in which a read waits for more.
 	progressGrace = 20 * time.Second
 	progressRate  = 1 << 10
 )
@@ -54,7 +69,8 @@ var errPongTimeout = timeoutError("nothing has come within the pong timeout afte
 
 // came notes that bytes have come.
 func (w *watch) came(now int64) {
-	w.lastRead.Store(now)
+	w.lastRead.came(now)
+	w.pause(now)
 	if w.pinged != 0 {
 		w.pinged, w.armed = 0, false
 	}
@@ -68,24 +84,45 @@ func (c *Conn) came(n int) {
 	c.received.publish()
 }
 
+// pause tells that no read waits any more.
+func (w *watch) pause(now int64) {
+	if w.waitsSince != 0 {
+		w.waited += now - w.waitsSince
+		w.waitsSince = 0
+	}
+}
+
+// pauseReading tells that nobody reads for a while.
+func (c *Conn) pauseReading() {
+	c.watch.lastRead.wait(false)
+	if c.watch.waitsSince != 0 {
+		c.watch.pause(c.now())
+	}
+}
+
 // mayWait is called before a read waits, when one has found that nothing is there. It does what is due meanwhile, and reports false if the connection is over.
 func (c *Conn) mayWait() bool {
 	c.noteMessages()
 	return c.watch.armed && !c.watch.expired || c.step()
 }
 
-// noteMessages is called when what has come has been looked at.
+// noteMessages is called when what has come has been looked at, and a read waits next.
 func (c *Conn) noteMessages() {
 	c.received.publish()
 	w := &c.watch
+	w.lastRead.wait(true)
 	if w.delivered {
-		w.delivered, w.lastMessage, w.unfinished = false, w.lastRead.Load(), 0
+		w.delivered, w.lastMessage, w.unfinished = false, w.lastRead.at(), false
 	}
-	if inside := c.in.insideMessage(); inside != (w.unfinished != 0) {
-		w.unfinished = 0
-		if inside {
-			w.unfinished = c.now()
-			w.armed = w.armed && w.deadline <= w.unfinished+int64(progressGrace) // an earlier deadline leads to this one
+	inside := c.in.insideMessage()
+	begun := inside && !w.unfinished
+	if w.unfinished = inside; !inside || begun {
+		w.waitsSince, w.waited = 0, 0
+	}
+	if inside && w.waitsSince == 0 {
+		w.waitsSince = c.now()
+		if begun { // else what is armed comes first: what is due for a message moves only into the future
+			w.armed = w.armed && w.deadline <= w.waitsSince+int64(progressGrace) // an earlier deadline leads to this one
 		}
 	}
 }
@@ -99,8 +136,8 @@ func (d due) first() int64 { return min(d.progress, d.idle, d.ping, d.pong) }
 func (c *Conn) due() due {
 	w := &c.watch
 	d := due{forever, forever, forever, forever}
-	if w.unfinished != 0 {
-		d.progress = w.unfinished + int64(max(progressGrace, time.Duration(c.in.recv.Received()/progressRate)*time.Second))
+	if w.waitsSince != 0 {
+		d.progress = w.waitsSince - w.waited + int64(max(progressGrace, time.Duration(c.in.recv.Received()/progressRate)*time.Second))
 	}
 	if c.cfg.IdleTimeout > 0 && !w.closed {
 		d.idle = w.lastMessage + min(int64(c.cfg.IdleTimeout), forever)
@@ -108,7 +145,7 @@ func (c *Conn) due() due {
 	switch {
 	case c.cfg.PingInterval <= 0 || w.closed:
 	case w.pinged == 0:
-		d.ping = w.lastRead.Load() + min(int64(c.cfg.PingInterval), forever)
+		d.ping = w.lastRead.at() + min(int64(c.cfg.PingInterval), forever)
 	case c.cfg.PongTimeout > 0:
 		d.pong = w.pinged + min(int64(c.cfg.PongTimeout), forever)
 	}
@@ -160,7 +197,7 @@ func (c *Conn) pingWaits() bool {
 func (c *Conn) setReadDeadline(t time.Time) {
 	c.watch.mu.Lock()
 	defer c.watch.mu.Unlock()
-	if !c.watch.cancelled.Load() {
+	if !c.watch.cancelled.Load() && !c.over.Load() { // or the end of the connection has
 		c.transport.in.SetReadDeadline(t)
 	}
 }

@@ -17,6 +17,7 @@ type loopDriver struct {
 	finished  bool // Close is called, or has been
 
 	sent sentState // under loopConn.mu
+	shed bool      // under Conn.mu: the Registry has ended the connection, which has to linger
 }
 
 // sentState says how far the last bytes of a connection have come.
@@ -32,7 +33,7 @@ const (
 const readsPerTurn = 4
 
 // driveByLoop gives c to an event loop, and reports whether it could. It is the driver's turn.
-func (c *Conn) driveByLoop(e *Events, ended func()) bool {
+func (c *Conn) driveByLoop(k task) bool {
 	if !c.transport.socket || !c.cfg.EventLoop.here() {
 		return false
 	}
@@ -57,7 +58,7 @@ func (c *Conn) driveByLoop(e *Events, ended func()) bool {
 	if err != nil {
 		return false
 	}
-	l := &loopDriver{driver: driver{conn: c, events: e, ended: ended}}
+	l := &loopDriver{driver: driver{conn: c, task: k}}
 	l.loopConn.timeout, l.addrs = old.timeout, newAddresses(old.conn)
 	if l.loop, err = g.Conn(fd, l); err != nil {
 		return false
@@ -163,6 +164,13 @@ func (l *loopDriver) end() {
 	c.uncork()
 	l.lingering = true
 	c.conclude()
+	c.mu.Lock()
+	shed := l.shed
+	c.mu.Unlock()
+	if shed {
+		c.in.discard()
+		l.linger(true)
+	}
 	c.passTurn()
 }
 

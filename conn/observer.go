@@ -28,7 +28,7 @@ type ObservationKind uint8
 const (
 	// ObservedOpened: the opening handshake is done. The first event.
 	ObservedOpened ObservationKind = iota + 1
-	// ObservedMessageReceived: a whole message has come and is about to be delivered. Opcode, Size.
+	// ObservedMessageReceived: a whole message has come, and is about to be delivered or has been, in pieces. One that nobody wanted is not told of. Opcode, Size.
 	ObservedMessageReceived
 	// ObservedMessageSent: a frame with a message, or a fragment of one, is about to be passed to the transport. Opcode, Size.
 	ObservedMessageSent

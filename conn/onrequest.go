@@ -19,28 +19,40 @@ type agreed struct {
 	value  any
 }
 
-// judge decides about a request that is a valid opening handshake: it returns what is agreed on, or why nothing is.
+// judge decides about a request that is a valid opening handshake: it returns what is agreed on, or why nothing is. In the first case the
+// Registry has a place for the connection, which join takes or the caller gives back.
 func (c *Config) judge(q *handshake.Request) (a agreed, err error) {
 	if err := handshake.CheckOrigin(q, c.Origins); err != nil {
 		return a, err
 	}
+	if err := c.Registry.admit(); err != nil {
+		return a, err
+	}
+	admitted := false
+	defer func() { // also after runtime.Goexit in OnRequest
+		if !admitted {
+			c.Registry.dismiss()
+		}
+	}()
 	if a.value, err = c.onRequest(q); err != nil {
 		return a, err
 	}
 	a.Response, err = q.Response(c.Subprotocols)
 	a.Header = c.Header
 	a.params, a.Extensions, _ = deflate.Accept(q.Extensions, c.Compression)
+	admitted = err == nil
 	return a, err
 }
 
-// serverConn returns the connection of a server after the opening handshake.
-func (c *Config) serverConn(nc net.Conn, buffered []byte, a agreed) *Conn {
+// serverConn returns the connection of a server after the opening handshake. served says that serve is called for it.
+func (c *Config) serverConn(nc net.Conn, buffered []byte, a agreed, served bool) *Conn {
 	conn := newConn(nc, RoleServer, buffered, c)
 	conn.subprotocol, conn.value = a.Subprotocol, a.value
 	if a.Extensions != "" {
 		conn.compress(a.params, a.Extensions)
 	}
 	conn.observe(Observation{Kind: ObservedOpened})
+	conn.join(served, true)
 	return conn
 }
 

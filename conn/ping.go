@@ -10,16 +10,17 @@ import (
 	"github.com/hawser-go/hawser/internal/protocol"
 )
 
-// ErrNotReading is matched by the error of a [Conn.Ping] that was not answered because nobody read: only a read sees a Pong.
+// ErrNotReading is matched by the error of a [Conn.Ping] that was not answered because nobody read: only a read sees a Pong. A peer that does not answer while somebody reads is another error.
 var ErrNotReading = errors.New("hawser: nobody reads this connection, so no pong can be seen")
 
 // Ping sends a Ping frame and waits for the Pong that answers it or a later one (RFC 6455, 5.5.2 and 5.5.3). It returns the round-trip time. Somebody has to read meanwhile, and not
 // the caller: from the body of a Messages loop Ping cannot be answered.
 //
-// It waits until ctx ends, and at most [Config].PongTimeout. If nobody has read anything meanwhile, the error matches [ErrNotReading].
+// It waits until ctx ends, and at most [Config].PongTimeout: then the error matches ctx's, or os.ErrDeadlineExceeded. It also matches [ErrNotReading] if nothing was read meanwhile and no read waits at
+// the end: whether the peer has answered is not known then. Without that, a read waits, and the peer has not answered.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	p := &ping{answered: make(chan struct{})}
-	read := c.watch.lastRead.Load()
+	read := c.watch.lastRead.at()
 	if !c.sendPing(p) {
 		return 0, c.closeError()
 	}
@@ -41,7 +42,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	case <-timeout:
 		err = errPongTimeout
 	}
-	if c.watch.lastRead.Load() == read {
+	if l := &c.watch.lastRead; !l.waits() && l.at() == read {
 		err = fmt.Errorf("%w: %w", ErrNotReading, err)
 	}
 	return 0, err

@@ -29,6 +29,8 @@ func Pipe(cfg *Config) (a, b *Conn) {
 	}
 	a.observe(Observation{Kind: ObservedOpened})
 	b.observe(Observation{Kind: ObservedOpened})
+	a.join(false, false)
+	b.join(false, false)
 	return a, b
 }
 

@@ -56,8 +56,7 @@ func testPushBegins(t *testing.T, kind pushKind, run func(string, func(t *testin
 	run("3/no_drive_beside_a_read", func(t *testing.T) {
 		c, p, h := begin(t, nil)
 		read := later(func() error { _, err := c.Read(); return err })
-		for c.turn.takeNow(aRead) == nil {
-			c.turn.pass(nobody)
+		for !c.turn.taken() {
 			runtime.Gosched()
 		}
 		if err := c.Drive(h.events(Events{})); !errors.Is(err, ErrReading) {

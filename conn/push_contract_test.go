@@ -475,4 +475,5 @@ func testPushContract(t *testing.T, kind pushKind) {
 	testPushDrain(t, kind, run)
 	testPushBroken(t, kind, run)
 	testPushBegins(t, kind, run)
+	testPushRegistry(t, kind, run)
 }

@@ -46,6 +46,11 @@ func (c *Conn) takeTurn(ctx context.Context, h turnHolder) error {
 	case nil:
 	case ErrClosed:
 		return c.ended()
+	case ErrReadClosed:
+		if err := c.ended(); err != nil {
+			return err
+		}
+		return ErrReadClosed
 	case context.Canceled:
 		return contextError(ctx)
 	default:
@@ -60,6 +65,7 @@ func (c *Conn) takeTurn(ctx context.Context, h turnHolder) error {
 
 // passTurn ends the caller's turn. Whoever ended the connection may have found it taken.
 func (c *Conn) passTurn() {
+	c.pauseReading()
 	c.turn.pass(nobody)
 	if c.over.Load() {
 		c.discardInput()
@@ -141,18 +147,32 @@ func (c *Conn) pull() (Message, pulled) {
 			return Message{Type: MessageType(c.in.recv.Opcode()), Data: data}, pulledMessage
 		case e.Kind == protocol.None:
 			return Message{}, pulledNothing
-		case e.Kind == protocol.Close:
-			c.closeEvent = e
-			c.observeControl(frame.OpcodeClose, e, 0)
-			return Message{}, pulledEnd
-		case e.Kind == protocol.Ping:
-			c.observeControl(frame.OpcodePing, e, 0)
-			c.handle(e)
-			c.flushControl()
-		case e.Kind == protocol.Pong:
-			c.observeControl(frame.OpcodePong, e, c.pong(e.Payload))
+		default:
+			if !c.goesOn(e) {
+				return Message{}, pulledEnd
+			}
 		}
 	}
+}
+
+// goesOn does what an event asks for that is not the end of a message that somebody wants, and reports whether reading goes on.
+func (c *Conn) goesOn(e protocol.Event) bool {
+	switch e.Kind {
+	case protocol.Fragment: // a message that nobody wanted has ended
+		c.watch.delivered = true
+		c.received.messages++
+	case protocol.Ping:
+		c.observeControl(frame.OpcodePing, e, 0)
+		c.handle(e)
+		c.flushControl()
+	case protocol.Pong:
+		c.observeControl(frame.OpcodePong, e, c.pong(e.Payload))
+	case protocol.Close:
+		c.observeControl(frame.OpcodeClose, e, 0)
+		c.closeEvent = e
+		return false
+	}
+	return true
 }
 
 // conclude ends the connection as what pull or the transport has met asks for, and returns how it ended. It is the caller's turn, outside of any hold on the socket.

@@ -18,7 +18,8 @@ type QueuePolicy uint8
 const (
 	// DropNewest: the message is not sent, and Send returns ErrSendQueueFull. The default.
 	DropNewest QueuePolicy = iota
-	// DropOldest: those that have waited longest are dropped, as many as it takes. For what the next message makes worthless: prices, positions, states.
+	// DropOldest: those that have waited longest are dropped, as many as it takes. For what the next message makes worthless: prices, positions, states. What is being written already cannot be dropped, and does
+	// not count.
 	DropOldest
 	// ClosePolicyViolation: what waits is dropped, and the connection closed with 1008, as a peer that reads too slowly deserves.
 	ClosePolicyViolation
@@ -132,6 +133,7 @@ func (c *Conn) sendFrame(m *outgoing) error {
 		err = c.dataFailed(writeError(err))
 	case n < len(b):
 		c.keepRest(buf, b[n:])
+		c.kept.Store(int64(len(b) - n))
 		go c.drain()
 		return nil
 	}
@@ -172,11 +174,11 @@ func (c *Conn) enqueue(m *outgoing, full QueuePolicy) (room <-chan struct{}, err
 	}
 	q := c.queue.Load()
 	if q == nil {
-		if q = new(sendQueue); !c.queue.CompareAndSwap(nil, q) {
+		if q = (&sendQueue{c: c}); !c.queue.CompareAndSwap(nil, q) {
 			q = c.queue.Load()
 		}
 	}
-	ok, room := q.add(m, c.cfg.SendQueue, c.kept.Load(), full == DropOldest)
+	ok, room := q.add(m, c.cfg.SendQueue, &c.kept, full == DropOldest)
 	if ok {
 		return nil, nil
 	}
@@ -237,14 +239,18 @@ func (c *Conn) writeQueued() (more bool) {
 	if q == nil || q.isEmpty() {
 		return false
 	}
-	if c.stream != nil {
+	switch {
+	case c.writeErr != nil:
+		q.clear()
+		return false
+	case c.stream != nil:
 		if c.closing() {
 			q.clear() // the message in the middle of which the connection closes is not complete
 		}
 		return false
 	}
 	c.draining = true
-	payload, cost := int64(0), int64(0)
+	payload, cost, held := int64(0), int64(0), int64(0)
 	var err error
 	for cost < heldSize && err == nil {
 		m, ok := q.next()
@@ -253,13 +259,14 @@ func (c *Conn) writeQueued() (more bool) {
 		}
 		payload += int64(len(m.data))
 		cost += m.cost()
+		held += m.held()
 		err = c.writeDequeued(&m)
 	}
 	c.draining = false
 	if e := c.writeHeld(); err == nil {
 		err = e
 	}
-	q.wrote(payload, cost)
+	q.wrote(payload, cost, held)
 	if err != nil {
 		q.clear()
 	}
@@ -276,7 +283,7 @@ func (c *Conn) writeDequeued(m *outgoing) error {
 		return c.writeWhole(h, p)
 	}
 	c.address(&h, p)
-	return c.appendHeld(h, p, min(heldSize, frameOverhead+len(p)+int(c.queue.Load().amount())))
+	return c.appendHeld(h, p, int(min(heldSize, frameOverhead+int64(len(p))+c.queue.Load().amount())))
 }
 
 // noteDrained is called when something that waited has left.

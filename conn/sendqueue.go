@@ -1,7 +1,9 @@
 package conn
 
 import (
+	"bytes"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/bufpool"
@@ -21,12 +23,22 @@ const queuedOverhead = 64
 
 func (m *outgoing) cost() int64 { return int64(len(m.data)) + queuedOverhead }
 
+// held is what a queued message counts for in a [Registry]: a prepared one has its bytes once, for all connections.
+func (m *outgoing) held() int64 {
+	if m.prepared != nil {
+		return queuedOverhead
+	}
+	return m.cost()
+}
+
 // A sendQueue holds the messages that Send could not write. A connection has none until it needs one.
 type sendQueue struct {
+	c       *Conn
 	mu      sync.Mutex
 	waiting []outgoing // from first on
 	first   int
 	cost    int64         // of those that wait, and of those that are being written
+	writing int64         // of the latter
 	payload int64         // their bytes
 	added   uint64        // how many ever were
 	room    chan struct{} // closed when there is more room; nil while nobody waits for that
@@ -45,26 +57,33 @@ func (q *sendQueue) isEmpty() bool {
 	return q.first == len(q.waiting)
 }
 
-// add puts a copy of m behind the others, if what waits then costs at most limit, kept included. dropOldest makes room by dropping from the front. If there is none, room is closed when there is more.
-func (q *sendQueue) add(m *outgoing, limit, kept int64, dropOldest bool) (ok bool, room <-chan struct{}) {
+// add puts a copy of m, which costs at most limit, behind the others, if what waits or is being written then costs at most limit, kept included. If there is no room, room is closed when there is more. dropOldest makes room by
+// dropping from the front; what is being written, or kept, cannot be dropped, and does not count then: or the oldest would be sent, and the newest dropped.
+func (q *sendQueue) add(m *outgoing, limit int64, kept *atomic.Int64, dropOldest bool) (ok bool, room <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return true, nil // the connection is over: as good as sent
 	}
-	for dropOldest && q.first < len(q.waiting) && q.cost+m.cost() > limit-kept {
-		dropped := q.take()
-		q.forget(&dropped)
-		bufpool.Put(dropped.buf)
-	}
-	if q.cost+m.cost() > limit-kept {
-		if q.room == nil {
-			q.room = make(chan struct{})
+	switch {
+	case dropOldest:
+		for q.cost-q.writing+m.cost() > limit {
+			dropped := q.take()
+			q.forget(&dropped)
+			bufpool.Put(dropped.buf)
 		}
-		return false, q.room
+	case q.cost+m.cost() > limit-kept.Load():
+		return false, q.awaitRoom()
+	}
+	if !q.c.tryHold(stockQueued, m.held()) {
+		return false, nil // who waited would wait for other connections
 	}
 	n := *m
-	if n.prepared == nil && len(n.data) > 0 {
+	switch {
+	case n.prepared != nil:
+	case len(n.data) < bufpool.Smallest: // a buffer would be up to 500 times as large, and the queue hold that much more than it counts
+		n.data = bytes.Clone(n.data)
+	default:
 		n.buf = bufpool.Get(len(n.data))
 		n.data = append((*n.buf)[:0], n.data...)
 	}
@@ -82,7 +101,9 @@ func (q *sendQueue) next() (m outgoing, ok bool) {
 	if q.first == len(q.waiting) {
 		return m, false
 	}
-	return q.take(), true
+	m = q.take()
+	q.writing += m.cost()
+	return m, true
 }
 
 // take takes the first message. The caller has q.mu.
@@ -105,6 +126,22 @@ func (q *sendQueue) take() outgoing {
 func (q *sendQueue) forget(m *outgoing) {
 	q.cost -= m.cost()
 	q.payload -= int64(len(m.data))
+	q.c.hold(stockQueued, -m.held())
+}
+
+// left returns a channel that is closed when something has left the queue.
+func (q *sendQueue) left() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.awaitRoom()
+}
+
+// awaitRoom returns the channel that tell closes. The caller has q.mu.
+func (q *sendQueue) awaitRoom() <-chan struct{} {
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	return q.room
 }
 
 // tell wakes who waits for room. The caller has q.mu.
@@ -115,12 +152,14 @@ func (q *sendQueue) tell() {
 	}
 }
 
-// wrote tells that messages with this many bytes, which cost so much, have been written.
-func (q *sendQueue) wrote(payload, cost int64) {
+// wrote tells that messages with this many bytes, which cost and held so much, have been written.
+func (q *sendQueue) wrote(payload, cost, held int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.payload -= payload
 	q.cost -= cost
+	q.writing -= cost
+	q.c.hold(stockQueued, -held)
 	q.tell()
 }
 

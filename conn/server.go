@@ -14,7 +14,7 @@ import (
 //
 // The fields must not be modified once a method has been called. Methods may be called from any goroutine.
 type Server struct {
-	// Handler is called for each connection. When it returns, the connection is closed with 1000 if it is still open; after a panic, which is logged, with 1011.
+	// Handler is called for each connection. When it returns, the connection is closed with 1000 if it is still open; after a panic, which is logged, or runtime.Goexit with 1011.
 	Handler func(*Conn)
 
 	// Events are the functions that each connection calls, instead of Handler: one of the two is set. Close ends what the Server has to do for it.
@@ -34,6 +34,7 @@ type Server struct {
 	init sync.Once
 	cfg  Config
 	err  error // why nothing can be served
+	own  Registry
 
 	mu        sync.Mutex
 	ending    bool // Shutdown or Close was called
@@ -41,8 +42,7 @@ type Server struct {
 	stop      chan struct{}
 	listeners map[*net.Listener]struct{}
 	openings  tracked[*opening]
-	conns     tracked[*Conn]
-	idle      chan struct{} // closed when nothing is served any more; nil while nobody waits for that
+	idle      chan struct{} // closed when no opening handshake is under way any more; nil while nobody waits for that
 	http      *http.Server  // for HTTP, once it was needed
 }
 
@@ -50,6 +50,9 @@ type Server struct {
 func (s *Server) prepare() error {
 	s.init.Do(func() {
 		s.cfg = s.Config.resolved()
+		if s.cfg.Registry == nil {
+			s.cfg.Registry = &s.own
+		}
 		s.stop = make(chan struct{})
 		s.err = s.cfg.validOrigins()
 		switch {
@@ -131,30 +134,16 @@ func (s *Server) ServeConn(nc net.Conn) error {
 	case c == nil:
 	case s.Events != nil:
 		ended := make(chan struct{})
-		s.drive(c, func() { close(ended) })
+		c.driveServed(s.Events, ended)
 		<-ended
 	default:
-		s.handle(c)
+		c.serve(s.Handler)
 	}
 	return err
 }
 
-// handle calls the Handler for c.
-func (s *Server) handle(c *Conn) {
-	defer s.remove(c)
-	c.serve(s.Handler)
-}
-
-// drive has c call the Events. ended is called behind them.
-func (s *Server) drive(c *Conn, ended func()) {
-	c.drive(s.Events, func() {
-		s.remove(c)
-		ended()
-	})
-}
-
-// Close closes the listeners and cuts every connection, whatever its state, without a closing handshake; [Conn.CloseNow] does it for one. Connections that a handler in
-// HTTP has taken over are not the Server's. Close does not wait for the Handlers to return.
+// Close closes the listeners and cuts every connection, whatever its state, without a closing handshake, as [Registry.Close] does: if Config has a Registry, all of its connections, whoever has
+// accepted them. Connections that a handler in HTTP has taken over are the Server's only if they are of the same Registry. Close does not wait for the Handlers to return.
 func (s *Server) Close() error {
 	if s.prepare() != nil {
 		return nil
@@ -166,27 +155,23 @@ func (s *Server) Close() error {
 	for o := range s.openings.m {
 		openings = append(openings, o.nc)
 	}
-	conns := make([]*Conn, 0, len(s.conns.m))
-	for c := range s.conns.m {
-		conns = append(conns, c)
-	}
 	hs := s.http
 	s.mu.Unlock()
-	// I/O goes on without the lock. Who comes to be a Conn meanwhile finds the Server closed.
+	// I/O goes on without the lock. Who comes to be a Conn meanwhile finds the Registry closed.
 	for _, nc := range openings {
 		closeStream(nc)
 	}
-	for _, c := range conns {
-		c.CloseNow()
-	}
+	s.cfg.Registry.Close()
 	if hs != nil {
 		hs.Close()
 	}
 	return err
 }
 
-// Shutdown closes the listeners, answers opening handshakes that are under way with 503, and waits until every connection has ended and each Handler has returned, or
-// until ctx ends: then it returns ctx's error, and Close cuts what is left. It does not end the connections itself.
+// Shutdown closes the listeners, answers opening handshakes that are under way with 503, ends every connection with 1001 as [Registry.Shutdown] does, and waits until they have ended and each Handler has
+// returned. If Config has a Registry, all of its connections are ended, whoever has accepted them. HTTP's connections are ended last, as [http.Server.Shutdown] does.
+//
+// If ctx ends before, Shutdown cuts what is left, as Close does, and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if s.prepare() != nil {
 		return nil
@@ -198,6 +183,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.checkIdle()
 	}
 	s.mu.Unlock()
+	if err := s.wait(ctx); err != nil {
+		s.Close()
+		return err
+	}
+	return err
+}
+
+// wait ends what has been accepted, and waits for that.
+func (s *Server) wait(ctx context.Context) error {
+	if err := s.cfg.Registry.Shutdown(ctx); err != nil {
+		return err
+	}
 	select {
 	case <-s.idle:
 	case <-ctx.Done():
@@ -206,10 +203,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	hs := s.http
 	s.mu.Unlock()
-	if hs != nil {
-		err = errors.Join(err, hs.Shutdown(ctx))
+	if hs == nil {
+		return nil
 	}
-	return err
+	return hs.Shutdown(ctx)
 }
 
 // end stops the listeners. The caller has s.mu.
@@ -253,17 +250,9 @@ func (s *Server) removeListener(ln *net.Listener) {
 	delete(s.listeners, ln)
 }
 
-// remove forgets c, which has ended.
-func (s *Server) remove(c *Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns.remove(c)
-	s.checkIdle()
-}
-
-// checkIdle tells who waits that nothing is served any more, if so. The caller has s.mu.
+// checkIdle tells who waits that no opening handshake is under way any more, if so. The caller has s.mu.
 func (s *Server) checkIdle() {
-	if s.idle == nil || len(s.openings.m)+len(s.conns.m) > 0 {
+	if s.idle == nil || len(s.openings.m) > 0 {
 		return
 	}
 	select {

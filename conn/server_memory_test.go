@@ -61,7 +61,8 @@ func TestServerAllocations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.remove(c)
+		c.leave()
+		c.leave()
 	})
 	t.Logf("4.2/a Conn is %v allocations, with its handshake %v", alone, upgraded)
 	if upgraded-alone > 1 {
@@ -157,8 +158,9 @@ func TestServerStacks(t *testing.T) {
 			}
 			for begun := 0; begun < n; runtime.Gosched() {
 				s.mu.Lock()
-				begun = len(s.openings.m) + len(s.conns.m)
+				begun = len(s.openings.m)
 				s.mu.Unlock()
+				begun += s.cfg.Registry.Len()
 			}
 			each := float64(stacks()-before) / n
 			t.Logf("%.0f bytes of stack for each connection", each)
@@ -204,7 +206,8 @@ func BenchmarkUpgrade(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				s.remove(c)
+				c.leave()
+				c.leave()
 			}
 		})
 	}

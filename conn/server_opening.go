@@ -58,15 +58,15 @@ func (o *opening) run() {
 	switch c, _ := o.upgrade(); {
 	case c == nil:
 	case s.Events != nil:
-		s.drive(c, func() {})
+		c.driveServed(s.Events, nil)
 	default:
-		go s.handle(c)
+		go c.serve(s.Handler)
 	}
 }
 
 // upgrade does the handshake. It returns neither a Conn nor an error if the connection is net/http's now. o must not be used afterwards.
 func (o *opening) upgrade() (c *Conn, err error) {
-	defer func() { o.end(c) }() // also after runtime.Goexit in OnRequest
+	defer o.end() // also after runtime.Goexit in OnRequest
 	stop := func() bool { return true }
 	if !o.deadline.IsZero() && o.nc.SetDeadline(o.deadline) != nil {
 		nc := o.nc
@@ -78,26 +78,20 @@ func (o *opening) upgrade() (c *Conn, err error) {
 	if !stop() {
 		if c != nil {
 			c.CloseNow()
+			c.leave() // for the Handler
 		}
 		c, err = nil, &HandshakeError{Err: os.ErrDeadlineExceeded}
 	}
 	return c, err
 }
 
-// end forgets the opening, and remembers the Conn that it has become. What is nobody's is closed.
-func (o *opening) end(c *Conn) {
+// end forgets the opening. What is nobody's is closed.
+func (o *opening) end() {
 	s := o.server
 	s.mu.Lock()
 	s.openings.remove(o)
-	if c != nil {
-		s.conns.add(c)
-	}
 	s.checkIdle()
-	closed := s.closed
 	s.mu.Unlock()
-	if c != nil && closed {
-		c.CloseNow()
-	}
 	o.giveBack()
 }
 
@@ -141,6 +135,12 @@ func (o *opening) answer(size int, err error) (*Conn, error) {
 	if err != nil {
 		return nil, o.refuse(err)
 	}
+	joins := false
+	defer func() {
+		if !joins {
+			s.cfg.Registry.dismiss()
+		}
+	}()
 	response := bufpool.Get(responseSize)
 	defer bufpool.Put(response)
 	b, err := handshake.AppendResponse((*response)[:0], a.Response)
@@ -151,9 +151,8 @@ func (o *opening) answer(size int, err error) (*Conn, error) {
 		return nil, &HandshakeError{Status: http.StatusSwitchingProtocols, Err: err}
 	}
 	// What came behind the request belongs to the connection.
-	c := s.cfg.serverConn(o.nc, (*o.buf)[size:o.n], a)
-	o.taken = true
-	return c, nil
+	joins, o.taken = true, true
+	return s.cfg.serverConn(o.nc, (*o.buf)[size:o.n], a, true), nil
 }
 
 // responseSize has room for a response without many fields of the application's.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -151,6 +152,7 @@ func TestServerHandlerEnds(t *testing.T) {
 	}{
 		{"7.1.2/return", func(*Conn) {}, 1000, 0},
 		{"2.9/panic", func(*Conn) { explode("boom") }, 1011, 1},
+		{"2.9/Goexit", func(*Conn) { runtime.Goexit() }, 1011, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			conntest.CheckLeaks(t)
@@ -408,12 +410,15 @@ func TestServerShutdown(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.Shutdown(ctx); err != context.DeadlineExceeded {
-			t.Errorf("Shutdown returns %v", err)
-		}
+		start := time.Now()
+		first := make(chan error, 1)
+		go func() { first <- s.Shutdown(ctx) }()
 		if err := <-ended; err != http.ErrServerClosed {
 			t.Errorf("Serve returns %v", err)
 		}
+		p := conntest.NewPeer(t, o.peer, true)
+		p.ReadHead("the handshake was done before")
+		p.WantClose("an open connection is sent away", 1001, "shutting down")
 		// A handshake that was under way is refused.
 		io.WriteString(half.peer, openingRequest[20:])
 		resp, err := http.ReadResponse(bufio.NewReader(half.peer), nil)
@@ -424,16 +429,28 @@ func TestServerShutdown(t *testing.T) {
 		if e, ok := errors.AsType[*HandshakeError](<-half.err); !ok || e.Status != 503 {
 			t.Errorf("ServeConn returns %v", e)
 		}
-
-		done := make(chan error)
-		go func() { done <- s.Shutdown(t.Context()) }()
-		synctest.Wait()
-		start := time.Now()
-		o.peer.Close()
-		if err := <-done; err != nil || time.Since(start) != time.Hour {
+		if err := <-first; err != context.DeadlineExceeded || time.Since(start) != time.Second {
 			t.Errorf("Shutdown returns %v after %v", err, time.Since(start))
 		}
+		p.WantEOF("the connection is cut")
+		if err := s.Shutdown(t.Context()); err != nil || time.Since(start) != time.Hour+time.Second {
+			t.Errorf("the second Shutdown returns %v after %v", err, time.Since(start))
+		}
 		<-o.err
+	})
+	inBubble(t, "7.1.4/an_opening_handshake_that_stalls", func(t *testing.T) {
+		s := &Server{Handler: echoAll}
+		half := serveOne(s, 1<<10, nil)
+		io.WriteString(half.peer, openingRequest[:20])
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != context.DeadlineExceeded {
+			t.Errorf("Shutdown returns %v", err)
+		}
+		if err := <-half.err; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("ServeConn returns %v", err)
+		}
 	})
 }
 

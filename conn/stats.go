@@ -30,7 +30,7 @@ func (c *Conn) Stats() Stats {
 		BytesSent:        c.sent.publishedBytes.Load(),
 		BufferedAmount:   c.BufferedAmount(),
 		Opened:           c.born,
-		LastReceived:     c.born.Add(time.Duration(c.watch.lastRead.Load())),
+		LastReceived:     c.born.Add(time.Duration(c.watch.lastRead.at())),
 		RTT:              c.RTT(),
 		Reading:          c.turn.taken(),
 	}

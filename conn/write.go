@@ -32,8 +32,8 @@ func (c *Conn) Write(t MessageType, p []byte) error {
 
 // WriteContext is like [Conn.Write], and ends with ctx: then it returns an [*InterruptedError], which matches ctx's error, and the connection goes on.
 //
-// If nothing of the message had been written, nothing of it will be. Otherwise its rest is kept, up to the size of the send queue, and leaves before anything else: the message must not be sent
-// again. A rest that is larger cannot be kept, and ends the connection.
+// If its turn had not come, nothing of the message will be written. Otherwise a part of it may have been: so its rest is kept, up to the size of the send queue, and leaves before anything else, and the
+// message must not be sent again. A rest that is larger cannot be kept, and ends the connection.
 func (c *Conn) WriteContext(ctx context.Context, t MessageType, p []byte) error {
 	m := outgoing{opcode: frame.Opcode(t &^ Uncompressed), plain: t&Uncompressed != 0, data: p}
 	if err := checkMessage(t&^Uncompressed, p); err != nil {
@@ -155,10 +155,7 @@ func (c *Conn) appendBeforeData(b []byte) ([]byte, bool) {
 		return c.appendDue(b), true
 	case c.draining && c.send.CloseWaits():
 		// Queued before this side's Close, which follows.
-		for c.send.ControlDue() && !c.send.CloseNext() {
-			b = c.send.AppendControl(b, c.maskingKey())
-		}
-		return b, true
+		return c.appendBeforeClose(b), true
 	}
 	return b, false
 }

@@ -42,21 +42,21 @@ func (c *Conn) passWriteLock() {
 
 // discardOutput gives back what sending holds on a connection that is over. If somebody has the write lock, they do it when they pass it on.
 func (c *Conn) discardOutput() {
-	z, q := c.compression, c.queue.Load()
-	if (z == nil || z.closed.Load()) && (q == nil || q.isEmpty()) {
-		return
-	}
 	select {
 	case c.writeLock <- struct{}{}:
 	default:
 		return
 	}
-	if z != nil {
+	if z := c.compression; z != nil && !z.closed.Load() {
 		z.compressor.Close()
 		z.closed.Store(true)
 	}
-	if q != nil {
+	if q := c.queue.Load(); q != nil {
 		q.clear()
+	}
+	if w := c.stream; w != nil { // what waits for its end waits in vain
+		c.stream = nil
+		close(w.ended)
 	}
 	<-c.writeLock
 	c.flushControl() // whoever queued a frame meanwhile found the lock taken
@@ -104,7 +104,15 @@ func (c *Conn) awaitMessage(ctx context.Context) error {
 			c.writeQueued()
 			continue
 		default:
-			go c.drain() // has the lock now
+			left := c.queue.Load().left()
+			c.passToDrain()
+			select {
+			case <-left:
+			case <-c.done:
+				return c.closeError()
+			case <-ctx.Done():
+				return &InterruptedError{Err: contextError(ctx)}
+			}
 		}
 		if err := c.lockWrite(ctx); err != nil {
 			return err

@@ -62,17 +62,23 @@ func (c *Conn) Writer(ctx context.Context, t MessageType) (*MessageWriter, error
 // Write adds p to the message. It does not retain p. Text has to be valid UTF-8, but a character may be cut between two calls; what is not valid is refused, with [ErrInvalidUTF8], and nothing
 // of that p is sent.
 //
-// If an [*InterruptedError] says that nothing was kept, n is how much of p was; otherwise all of it is.
+// After an [*InterruptedError], whatever it says of what was to be sent then, the message has p[:n], and Write may be called with the rest.
 func (w *MessageWriter) Write(p []byte) (n int, err error) {
 	if w.err != nil {
 		return 0, w.err
 	}
 	if w.text {
-		v := w.valid
-		if !v.Feed(p) {
+		before := w.valid
+		if !w.valid.Feed(p) {
+			w.valid = before
 			return 0, ErrInvalidUTF8
 		}
-		w.valid = v
+		defer func() {
+			if n < len(p) { // the rest may come again
+				w.valid = before
+				w.valid.Feed(p[:n])
+			}
+		}()
 	}
 	for n < len(p) {
 		q := p[n:]
@@ -166,8 +172,10 @@ func (w *MessageWriter) end(err error) {
 // release is end for who has the write lock.
 func (w *MessageWriter) release(err error) {
 	w.err = err
-	w.c.stream = nil
-	close(w.ended)
+	if w.c.stream == w {
+		w.c.stream = nil
+		close(w.ended)
+	}
 	bufpool.Put(w.buf)
 	w.buf = nil
 }

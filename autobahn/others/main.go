@@ -20,6 +20,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -80,13 +82,13 @@ func run(args []string) error {
 		fmt.Printf("ws://%s\n", ln.Addr())
 		return http.Serve(ln, l.serve)
 	case "client":
-		return runCases(l, *base, *agent)
+		return runCases(l, *base, *agent, 1) // the testsuite times its cases, and would rather do one at once
 	}
 	return fmt.Errorf("%q is neither server nor client", args[0])
 }
 
-// runCases runs all cases of a fuzzing server, one after the other.
-func runCases(l library, base, agent string) error {
+// runCases runs all cases of a fuzzing server, so many at once.
+func runCases(l library, base, agent string, parallel int) error {
 	text, err := l.dial(base+"/getCaseCount", true)
 	for try := 0; errors.Is(err, syscall.ECONNREFUSED) && try < 300; try++ {
 		time.Sleep(100 * time.Millisecond) // the testsuite's server takes a moment to start
@@ -100,12 +102,19 @@ func runCases(l library, base, agent string) error {
 		return err
 	}
 	name := url.QueryEscape(agent)
-	for n := range count {
-		// How a case ends is for the suite to judge.
-		l.dial(fmt.Sprintf("%s/runCase?case=%d&agent=%s", base, n+1, name), false)
-		// This is answered when the case has been judged.
-		l.dial(fmt.Sprintf("%s/getCaseStatus?case=%d&agent=%s", base, n+1, name), true)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range parallel {
+		workers.Go(func() {
+			for n := next.Add(1); n <= int64(count); n = next.Add(1) {
+				// How a case ends is for the suite to judge.
+				l.dial(fmt.Sprintf("%s/runCase?case=%d&agent=%s", base, n, name), false)
+				// This is answered when the case has been judged.
+				l.dial(fmt.Sprintf("%s/getCaseStatus?case=%d&agent=%s", base, n, name), true)
+			}
+		})
 	}
+	workers.Wait()
 	l.dial(base+"/updateReports?agent="+name, false)
 	return nil
 }

@@ -88,6 +88,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 	o.Progress = p.show
 	var report *autobahn.Report
 	if o.url != "" {
+		if cases, err := o.Select("server"); err == nil {
+			p.total = len(cases)
+		}
 		report, err = autobahn.TestServer(ctx, o.url, &o.Config)
 	} else {
 		report, err = serve(ctx, o, stdout)

@@ -54,6 +54,13 @@ func TestServerFails(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	if strings.Contains(out, "messages each") {
+		t.Errorf("there is no compression in these cases:\n%s", out)
+	}
+	_, out, _ = runCommand(t.Context(), "-cases", "12.1.1", "-messages", "7", url)
+	if !strings.Contains(out, "had 7 messages each, not the testsuite's 1000") {
+		t.Errorf("with few messages:\n%s", out)
+	}
 	// Measured by itself, it is as expected.
 	status, out, _ = runCommand(t.Context(), "-cases", "1.1.*,7.1.6,H.1.1", "-expect", verdicts, url)
 	if status != 0 || !strings.Contains(out, "all 10 verdicts are as expected") {
@@ -153,8 +160,12 @@ func TestProgressOnATerminal(t *testing.T) {
 	}
 	p.terminal = true
 	p.show(&autobahn.Result{Case: &autobahn.Case{ID: "1.1.2"}})
+	p.total = 517
+	p.show(&autobahn.Result{Case: &autobahn.Case{ID: "1.1.3"}})
 	p.clear()
-	if !strings.Contains(b.String(), "2 cases, 2 do not pass: 1.1.2") {
-		t.Errorf("on a terminal: %q", b.String())
+	for _, want := range []string{"2 cases, 2 do not pass: 1.1.2", "3 of 517 cases, 3 do not pass: 1.1.3"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("on a terminal: %q", b.String())
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,6 +26,9 @@ func conclude(o *options, report *autobahn.Report, stdout io.Writer) (status int
 		}
 	}
 	table(stdout, report)
+	if report.Messages != testsuiteMessages && slices.ContainsFunc(report.Results, compressed) {
+		fmt.Fprintf(stdout, "the cases of groups 12 and 13 had %d messages each, not the testsuite's %d\n", report.Messages, testsuiteMessages)
+	}
 	for _, p := range problems {
 		fmt.Fprintln(stdout, p)
 	}
@@ -50,6 +54,15 @@ func conclude(o *options, report *autobahn.Report, stdout io.Writer) (status int
 		fmt.Fprintf(stdout, "all %d cases pass, %v\n", len(report.Results), took)
 	}
 	return 0, nil
+}
+
+// testsuiteMessages is how many messages the testsuite sends in a case of groups 12 and 13.
+const testsuiteMessages = 1000
+
+// compressed reports whether a result is of group 12 or 13.
+func compressed(r *autobahn.Result) bool {
+	group := caseset.Group(r.Case.ID)
+	return group == "12" || group == "13"
 }
 
 func complaints(report *autobahn.Report) (all []string) {
@@ -111,6 +124,7 @@ func orDot(n int) string {
 type progress struct {
 	w         io.Writer
 	terminal  bool
+	total     int // 0: nobody knows
 	done, bad int
 }
 
@@ -129,7 +143,11 @@ func (p *progress) show(r *autobahn.Result) {
 		p.bad++
 	}
 	if p.terminal {
-		fmt.Fprintf(p.w, "\r\x1b[K%d cases, %d do not pass: %s", p.done, p.bad, r.Case.ID)
+		of := ""
+		if p.total > 0 {
+			of = fmt.Sprintf(" of %d", p.total)
+		}
+		fmt.Fprintf(p.w, "\r\x1b[K%d%s cases, %d do not pass: %s", p.done, of, p.bad, r.Case.ID)
 	}
 }
 
