@@ -52,7 +52,7 @@ const (
 // again.
 func (in *input) space() []byte {
 	in.release()
-	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil && !in.recv.Compressed() {
+	if in.readsStraight() {
 		return in.messageSpace()
 	}
 	size, from := in.bufferSize(), in.needed()
@@ -76,6 +76,11 @@ func (in *input) space() []byte {
 	return (*in.buf)[in.w:]
 }
 
+// readsStraight reports whether what comes next goes straight into the message that is gathered.
+func (in *input) readsStraight() bool {
+	return in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil && !in.recv.Compressed()
+}
+
 // needed returns where in the read buffer that begins which is needed still.
 func (in *input) needed() int {
 	if in.view {
@@ -92,9 +97,9 @@ func (in *input) bufferSize() int {
 	return readBufferSize
 }
 
-// waitingSpace is space for a driver whose read will wait: as long as nothing has come, a few bytes of in's own are enough, and no buffer is held.
+// waitingSpace is space for a driver whose read will wait: as long as nothing has come, a few bytes of in's own are enough, and no buffer is held, also between the fragments of a message.
 func (in *input) waitingSpace() []byte {
-	if in.buf == nil && in.msg == nil {
+	if in.buf == nil && !in.readsStraight() {
 		in.release()
 		in.waiting = true
 		return in.first[:]
