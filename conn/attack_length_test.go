@@ -8,8 +8,10 @@ import (
 	"io"
 	"math"
 	"net"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,11 +136,13 @@ type fedConn struct {
 	net.Conn
 	fed    chan []byte
 	rest   []byte
+	limit  *deadline // of reads; nil: the reads of this one have none, for its timer would count
 	closed chan struct{}
+	once   sync.Once
 }
 
 func newFedConn() *fedConn {
-	return &fedConn{fed: make(chan []byte), closed: make(chan struct{})}
+	return &fedConn{fed: make(chan []byte), limit: newDeadline(), closed: make(chan struct{})}
 }
 
 // feed hands over b, which may be shared, and returns when it is being read; false if nobody reads any more.
@@ -155,12 +159,22 @@ func (f *fedConn) feed(b []byte) bool {
 func (f *fedConn) end() { close(f.fed) }
 
 func (f *fedConn) Read(p []byte) (int, error) {
+	var passed <-chan struct{}
+	if f.limit != nil {
+		passed = f.limit.passed()
+	}
 	for len(f.rest) == 0 {
-		b, ok := <-f.fed
-		if !ok {
-			return 0, io.EOF
+		select {
+		case b, ok := <-f.fed:
+			if !ok {
+				return 0, io.EOF
+			}
+			f.rest = b
+		case <-passed:
+			return 0, os.ErrDeadlineExceeded
+		case <-f.closed:
+			return 0, net.ErrClosed
 		}
-		f.rest = b
 	}
 	n := copy(p, f.rest)
 	f.rest = f.rest[n:]
@@ -168,13 +182,21 @@ func (f *fedConn) Read(p []byte) (int, error) {
 }
 
 func (f *fedConn) Write(p []byte) (int, error)      { return len(p), nil }
-func (f *fedConn) SetDeadline(time.Time) error      { return nil }
-func (f *fedConn) SetReadDeadline(time.Time) error  { return nil }
+func (f *fedConn) SetDeadline(t time.Time) error    { return f.SetReadDeadline(t) }
 func (f *fedConn) SetWriteDeadline(time.Time) error { return nil }
 func (f *fedConn) CloseWrite() error                { return nil }
+func (f *fedConn) LocalAddr() net.Addr              { return pipeAddr{} }
+func (f *fedConn) RemoteAddr() net.Addr             { return pipeAddr{} }
+
+func (f *fedConn) SetReadDeadline(t time.Time) error {
+	if f.limit != nil {
+		f.limit.set(t)
+	}
+	return nil
+}
 
 func (f *fedConn) Close() error {
-	close(f.closed)
+	f.once.Do(func() { close(f.closed) })
 	return nil
 }
 
@@ -199,6 +221,7 @@ func TestPinnedMemory(t *testing.T) {
 			}
 			for i := range cs {
 				peers[i] = newFedConn()
+				peers[i].limit = nil
 				cs[i] = New(peers[i], role, nil, cfg)
 				if tt.compressed {
 					cs[i].compress(deflate.Params{ServerMaxWindowBits: 15, ClientMaxWindowBits: 15}, "")
