@@ -348,6 +348,7 @@ func (in *input) keep(b []byte) []byte {
 	if in.lent == nil {
 		return append(make([]byte, 0, len(b)), b...)
 	}
+	bufpool.Keep(in.lent)
 	in.lent = nil
 	return b
 }
