@@ -387,7 +387,7 @@ func TestFloodOfHeads(t *testing.T) {
 			fed := make(chan struct{})
 			go func() {
 				defer close(fed)
-				for peer.feed([]byte(block)) {
+				for b := []byte(block); peer.feed(b); {
 					time.Sleep(10 * time.Millisecond)
 				}
 			}()
@@ -399,7 +399,7 @@ func TestFloodOfHeads(t *testing.T) {
 			if took := time.Since(start); took > DefaultHandshakeTimeout+DefaultCloseTimeout {
 				t.Errorf("the flood was borne for %v", took)
 			}
-			m.check(t, 128<<10, 5000) // the timers of the flood, too
+			m.check(t, 128<<10, 5000) // with the timers of the flood, and the buffer of the lingering close
 		})
 	}
 }

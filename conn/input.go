@@ -97,18 +97,27 @@ func (in *input) bufferSize() int {
 	return readBufferSize
 }
 
-// waitingSpace is space for a driver whose read will wait: as long as nothing has come, a few bytes of in's own are enough, and no buffer is held, also between the fragments of a message.
+// waitingSpace is space for a driver whose read will wait: as long as nothing has come, no read buffer is held, also not between the fragments of a message.
 func (in *input) waitingSpace() []byte {
 	if in.buf == nil && !in.readsStraight() {
 		in.release()
 		in.waiting = true
-		return in.first[:]
+		return in.landing()
 	}
 	if in.buf != nil && !in.filled && in.w < len(*in.buf) {
 		in.release()
 		return (*in.buf)[in.w:]
 	}
 	return in.space()
+}
+
+// landing is where a read waits while there is no read buffer: in the free end of the message's buffer, or, if there is none, in a few bytes of in's own. It is the same until advance.
+func (in *input) landing() []byte {
+	if in.msg != nil && len(*in.msg)-in.msgLen > len(in.first) {
+		free := (*in.msg)[in.msgLen:]
+		return free[:min(len(free), in.bufferSize())]
+	}
+	return in.first[:]
 }
 
 // prime puts bytes into the read buffer that came before the first read. It does not retain p.
@@ -175,10 +184,11 @@ func (in *input) regrow(n int) {
 func (in *input) advance(n int) {
 	if in.waiting {
 		in.waiting = false
-		in.filled = n == len(in.first)
+		b := in.landing()
+		in.filled = n == len(b)
 		if n > 0 {
 			in.buf = bufpool.Get(in.bufferSize())
-			in.r, in.w = 0, copy(*in.buf, in.first[:n])
+			in.r, in.w = 0, copy(*in.buf, b[:n])
 		}
 		return
 	}
