@@ -94,7 +94,7 @@ func checkThreats(rows []threat, ids []string, tests map[string]*folderTests, is
 		if !ok {
 			complain("the file cell %q has no names in backquotes.", r.file)
 		}
-		folders := []string{"conn"}
+		folders := []string{"conn", "bench"}
 		for _, file := range files {
 			folders = append(folders, path.Dir(file))
 			if !isFile(file) || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
