@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -165,4 +168,18 @@ func fragmentsAt(p []byte, cuts int) (frames []conntest.Frame) {
 		}
 	}
 	return append(frames, conntest.Frame{Fin: true, Payload: p[start:]})
+}
+
+// TestCloseAsAConnectionIsHandedOver: the Server is closed at the moment at which a connection becomes net/http's. It is closed, too, by whoever has it.
+func TestCloseAsAConnectionIsHandedOver(t *testing.T) {
+	conntest.CheckLeaks(t)
+	for range 300 {
+		s := &Server{Handler: echoAll, HTTP: http.NotFoundHandler()}
+		o := serveOne(s, 4<<10, nil)
+		go io.WriteString(o.peer, plainRequest)
+		runtime.Gosched()
+		s.Close()
+		<-o.err
+		o.peer.Close()
+	}
 }
