@@ -67,7 +67,7 @@ func (in *input) space() []byte {
 	if b := in.directSpace(); b != nil {
 		return b
 	}
-	if in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil && !in.recv.Compressed() {
+	if in.readsStraight() {
 		if in.msgLen < len(*in.msg) || in.grow(in.msgLen+int(min(uint64(max(in.behind, 1)), in.recv.Remaining()))) {
 			return in.messageSpace()
 		}
@@ -96,6 +96,11 @@ func (in *input) space() []byte {
 	return (*in.buf)[in.w:]
 }
 
+// readsStraight reports whether what comes next goes straight into the message that is gathered.
+func (in *input) readsStraight() bool {
+	return in.r == in.w && in.inFrame && !in.control && !in.view && in.msg != nil && !in.recv.Compressed()
+}
+
 // needed returns where in the read buffer that begins which is needed still.
 func (in *input) needed() int {
 	switch {
@@ -115,15 +120,15 @@ func (in *input) bufferSize() int {
 	return readBufferSize
 }
 
-// waitingSpace is space for a driver whose read will wait: as long as nothing has come, a few bytes of in's own are enough, and no buffer is held.
+// waitingSpace is space for a driver whose read will wait: as long as nothing has come, no read buffer is held, also not between the fragments of a message.
 func (in *input) waitingSpace() []byte {
 	if b := in.directSpace(); b != nil {
 		return b
 	}
-	if in.buf == nil && in.msg == nil {
+	if in.buf == nil && !in.readsStraight() {
 		in.release()
 		in.waiting = true
-		return in.first[:]
+		return in.landing()
 	}
 	if in.buf != nil && !in.filled && in.w < len(*in.buf) {
 		in.release()
@@ -134,6 +139,15 @@ func (in *input) waitingSpace() []byte {
 		in.count() // idle did not know of it
 	}
 	return b
+}
+
+// landing is where a read waits while there is no read buffer: in the free end of the message's buffer, or, if there is none, in a few bytes of in's own. It is the same until advance.
+func (in *input) landing() []byte {
+	if in.msg != nil && len(*in.msg)-in.msgLen > len(in.first) {
+		free := (*in.msg)[in.msgLen:]
+		return free[:min(len(free), in.bufferSize())]
+	}
+	return in.first[:]
 }
 
 // prime puts bytes into the read buffer that came before the first read. It does not retain p.
@@ -210,10 +224,11 @@ func (in *input) advance(n int) {
 	}
 	if in.waiting {
 		in.waiting = false
-		in.filled = n == len(in.first)
+		b := in.landing()
+		in.filled = n == len(b)
 		if n > 0 {
 			in.buf = bufpool.Get(in.bufferSize())
-			in.r, in.w = 0, copy(*in.buf, in.first[:n])
+			in.r, in.w = 0, copy(*in.buf, b[:n])
 		}
 		return
 	}
@@ -416,6 +431,7 @@ func (in *input) keep(b []byte) []byte {
 	if in.lent == nil {
 		return append(make([]byte, 0, len(b)), b...)
 	}
+	bufpool.Keep(in.lent)
 	in.lent = nil
 	return b
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,8 +20,9 @@ const httpIdleTimeout = 2 * time.Minute
 func (s *Server) handOver(nc net.Conn, read []byte) {
 	nc.SetDeadline(time.Time{})
 	replay := &replayConn{Conn: nc, rest: slices.Clone(read), tls: tlsState(nc)}
-	// Serve returns at once, because there is no second connection.
-	s.httpServer().Serve(&oneListener{conn: replay})
+	var ln oneListener
+	ln.conn.Store(replay)
+	s.httpServer().Serve(&ln) // returns at once, because there is no second connection
 }
 
 // httpServer returns the server behind HTTP.
@@ -81,25 +83,23 @@ func (c *replayConn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// A oneListener accepts one connection.
+// A oneListener accepts one connection. Accept and Close may come at the same time, when the Server is closed: one of them takes it.
 type oneListener struct {
 	net.Listener // nil: net/http does not ask for the address
-	conn         *replayConn
+	conn         atomic.Pointer[replayConn]
 }
 
 func (l *oneListener) Accept() (net.Conn, error) {
-	c := l.conn
-	l.conn = nil
-	if c == nil {
-		return nil, io.EOF
+	if c := l.conn.Swap(nil); c != nil {
+		return c, nil
 	}
-	return c, nil
+	return nil, io.EOF
 }
 
 // Close closes a connection that was not accepted, because the http.Server had been closed.
 func (l *oneListener) Close() error {
-	if l.conn != nil {
-		return closeStream(l.conn.Conn)
+	if c := l.conn.Swap(nil); c != nil {
+		return closeStream(c.Conn)
 	}
 	return nil
 }

@@ -52,6 +52,32 @@ func TestPutPoisonsInRaceBuilds(t *testing.T) {
 	}
 }
 
+func TestLent(t *testing.T) {
+	lent := func() int64 {
+		n, counted := Lent()
+		if counted != conntest.RaceEnabled {
+			t.Fatalf("counted is %v", counted)
+		}
+		return n
+	}
+	before, want := lent(), int64(0)
+	if conntest.RaceEnabled {
+		want = 3
+	}
+	small, large, kept := Get(1), Get(1<<20+1), Get(4096)
+	if n := lent() - before; n != want {
+		t.Errorf("%d buffers are lent, want %d", n, want)
+	}
+	Put(small)
+	Put(large)
+	Put(nil)
+	Keep(kept)
+	Keep(nil)
+	if n := lent() - before; n != 0 {
+		t.Errorf("%d buffers are lent, want none", n)
+	}
+}
+
 func TestGetPutDoesNotAllocate(t *testing.T) {
 	Put(Get(4096))
 	conntest.ShouldNotAllocate(t, func() { Put(Get(4096)) })
