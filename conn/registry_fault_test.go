@@ -38,7 +38,7 @@ func TestRegistryFaults(t *testing.T) {
 					go func() {
 						p.Write(Binary, pattern(100))
 						f := conntest.Frame{Fin: true, Opcode: conntest.Binary, Masked: true, Payload: pattern(100_000)}.Append(nil)
-						p.transport.write(f[:90_000], nil)
+						theirs.Write(f[:90_000])
 					}()
 					time.Sleep(time.Second)
 					began := time.Now()

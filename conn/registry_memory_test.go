@@ -231,10 +231,17 @@ func TestRegistryCounts(t *testing.T) {
 		f := conntest.Frame{Fin: true, Opcode: conntest.Binary, Masked: true, Payload: pattern(30_000)}.Append(nil)
 		p.SendBytes(f[:20_000])
 		time.Sleep(10 * time.Second)
-		first := c.meter.Load().since[stockReceived]
+		since := func() int64 {
+			synctest.Wait()
+			m := c.meter.Load()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.since[stockReceived]
+		}
+		first := since()
 		p.SendBytes(slices.Concat(f[20_000:], f[:20_000]))
 		p.WantBinary("the first message is complete", pattern(30_000))
-		if again := c.meter.Load().since[stockReceived]; again-first != int64(10*time.Second) {
+		if again := since(); again-first != int64(10*time.Second) {
 			t.Errorf("held since %v, then since %v", first, again)
 		}
 	})
