@@ -1,0 +1,3 @@
+module github.com/hawser-go/hawser/reliability
+
+go 1.26.0
