@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +39,7 @@ type judge struct {
 	source  *source
 	workers int
 	full    bool
+	sample  int
 	stages  []stage
 }
 
@@ -133,19 +135,10 @@ func (j *judge) plan(program string) error {
 		names = append(names, t.name)
 	}
 	end()
-	// Tests that are skipped with -short, or print nothing with -v, run here.
-	j.stages = append(j.stages, stage{[]string{"-test.short"}, 3*time.Second + 5*total(tests, func(t test) time.Duration { return t.took })})
 	if j.full {
-		j.stages[len(j.stages)-1] = stage{nil, 20 * time.Minute}
+		j.stages = append(j.stages, stage{nil, 20 * time.Minute})
 	}
 	return nil
-}
-
-func total[T any](list []T, of func(T) time.Duration) (sum time.Duration) {
-	for _, x := range list {
-		sum += of(x)
-	}
-	return sum
 }
 
 func tail(b []byte) string {
@@ -202,7 +195,7 @@ func (j *judge) all(only func(*mutant) bool, progress func(*mutant)) error {
 			}
 		})
 	}
-	for _, m := range s.mutants {
+	for _, m := range j.drawn() {
 		if m.Result == "" && only(m) {
 			work <- m
 		}
@@ -213,12 +206,29 @@ func (j *judge) all(only func(*mutant) bool, progress func(*mutant)) error {
 	return failure
 }
 
+// drawn returns the mutants that compile, in their order, or as many as the sample has, always the same.
+func (j *judge) drawn() []*mutant {
+	var list []*mutant
+	for _, m := range j.source.mutants {
+		if m.Result != invalid {
+			list = append(list, m)
+		}
+	}
+	if j.sample > 0 && j.sample < len(list) {
+		r := rand.New(rand.NewPCG(6455, 7692))
+		r.Shuffle(len(list), func(a, b int) { list[a], list[b] = list[b], list[a] })
+		list = list[:j.sample]
+	}
+	return list
+}
+
 // alone builds a mutant that is outside of functions, and judges it.
 func (j *judge) alone(m *mutant) error {
 	program, _, err := j.source.build(j.module, j.scratch, map[string][]byte{m.File: j.source.alone(m)})
 	defer os.RemoveAll(filepath.Dir(program))
 	if err != nil {
-		m.Result = invalid
+		// The package compiles, the type checker has said: its tests do not.
+		m.Result, m.By = killed, "compiler"
 		return nil
 	}
 	return j.one(program, m, 0)

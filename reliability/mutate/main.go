@@ -51,6 +51,7 @@ func main() {
 	workers := flag.Int("p", 1, "how many mutants run at a time")
 	least := flag.Float64("least", 0, "the smallest share of mutants killed, in percent")
 	full := flag.Bool("full", false, "run survivors again without -short")
+	sample := flag.Int("sample", 0, "judge so many mutants of each package, drawn at random but always the same; 0 judges all")
 	list := flag.Bool("list", false, "list the mutants that compile, and run none")
 	only := flag.String("only", "", "run only mutants whose key contains this text")
 	verbose := flag.Bool("v", false, "print every mutant")
@@ -91,7 +92,7 @@ func main() {
 			log.Fatal(err)
 		}
 		used := map[string]bool{}
-		j := &judge{module: root, scratch: scratch, source: s, workers: *workers, full: *full}
+		j := &judge{module: root, scratch: scratch, source: s, workers: *workers, full: *full, sample: *sample}
 		err = j.all(func(m *mutant) bool { return *only == "" || strings.Contains(m.key(folder), *only) }, func(m *mutant) {
 			key := m.key(folder)
 			if reason, ok := explanations[key]; ok {
