@@ -97,7 +97,7 @@ func (t target) run(ctx context.Context, n int64, workers int) (r Run, err error
 		Date: time.Now().UTC().Format(time.DateOnly),
 	}
 	cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-fuzz=^"+t.name+"$", fmt.Sprintf("-fuzztime=%dx", n),
-		fmt.Sprintf("-parallel=%d", workers), "./"+t.folder)
+		fmt.Sprintf("-parallel=%d", workers), "-fuzzminimizetime=100x", "./"+t.folder)
 	cmd.Dir = t.module
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) } // the test too, so that it ends as it should
