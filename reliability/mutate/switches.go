@@ -52,7 +52,8 @@ type source struct {
 
 // load reads a package and finds its mutants. None is sorted out yet.
 func load(module, folder string) (*source, error) {
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,GoFiles,Export", "./"+folder)
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,GoFiles,Export,Standard,DepOnly",
+		"./"+folder, "os", "strconv") // which the switch needs
 	cmd.Dir, cmd.Stderr = module, os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -67,6 +68,7 @@ func load(module, folder string) (*source, error) {
 		var p struct {
 			ImportPath, Name, Dir, Export string
 			GoFiles                       []string
+			Standard, DepOnly             bool
 		}
 		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
 			break
@@ -74,7 +76,9 @@ func load(module, folder string) (*source, error) {
 			return nil, err
 		}
 		s.exports[p.ImportPath] = p.Export
-		s.name, s.dir, s.files = p.Name, p.Dir, p.GoFiles // the package itself is the last
+		if !p.DepOnly && !p.Standard {
+			s.name, s.dir, s.files = p.Name, p.Dir, p.GoFiles
+		}
 	}
 	if err := cmd.Wait(); err != nil {
 		return nil, err
