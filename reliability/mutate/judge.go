@@ -40,6 +40,7 @@ type judge struct {
 	workers int
 	full    bool
 	sample  int
+	tests   string
 	stages  []stage
 }
 
@@ -135,7 +136,9 @@ func (j *judge) plan(program string) error {
 		names = append(names, t.name)
 	}
 	end()
-	if j.full {
+	if j.tests != "" {
+		j.stages = []stage{{[]string{"-test.run=" + j.tests}, 20 * time.Second}}
+	} else if j.full {
 		j.stages = append(j.stages, stage{nil, 20 * time.Minute})
 	}
 	return nil

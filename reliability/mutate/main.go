@@ -48,6 +48,8 @@ func main() {
 	reasons := flag.String("explained", "mutate/explained.txt", "what explains survivors")
 	results := flag.String("results", "", "a folder for the results, one JSON file for each package")
 	states := flag.String("states", "", "a folder that remembers which mutants were killed: a later run with the same source skips them")
+	keep := flag.Bool("keep", false, "with -states: do not judge again what has survived")
+	tests := flag.String("tests", "", "judge by the tests that match this regular expression; for new tests, since the survivors of an earlier run have passed the others")
 	workers := flag.Int("p", 1, "how many mutants run at a time")
 	least := flag.Float64("least", 0, "the smallest share of mutants killed, in percent")
 	full := flag.Bool("full", false, "run survivors again without -short")
@@ -87,12 +89,21 @@ func main() {
 			}
 			continue
 		}
-		remember, err := s.recall(*states)
+		remember, err := s.recall(*states, *keep)
 		if err != nil {
 			log.Fatal(err)
 		}
 		used := map[string]bool{}
-		j := &judge{module: root, scratch: scratch, source: s, workers: *workers, full: *full, sample: *sample}
+		for _, m := range s.mutants {
+			if m.Result == survived { // recalled
+				key := m.key(folder)
+				if reason, ok := explanations[key]; ok {
+					used[key] = true
+					m.Result, m.Reason = explained, reason
+				}
+			}
+		}
+		j := &judge{module: root, scratch: scratch, source: s, workers: *workers, full: *full, sample: *sample, tests: *tests}
 		err = j.all(func(m *mutant) bool { return *only == "" || strings.Contains(m.key(folder), *only) }, func(m *mutant) {
 			key := m.key(folder)
 			if reason, ok := explanations[key]; ok {

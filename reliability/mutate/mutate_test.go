@@ -74,7 +74,7 @@ func TestMutants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		remember, err := s.recall(states)
+		remember, err := s.recall(states, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// recall marks the mutants that an earlier run has killed, and returns what notes the next one. A package's file begins with
+// recall marks the mutants that an earlier run has killed, with keep also those that have survived, and returns what notes the next one. A package's file begins with
 // a hash of the package's source: with another source, or another set of mutants, everything is forgotten. Tests do not count: one that killed
 // a mutant is expected to stay.
-func (s *source) recall(folder string) (remember func(*mutant) error, err error) {
+func (s *source) recall(folder string, keep bool) (remember func(*mutant) error, err error) {
 	if folder == "" {
 		return func(*mutant) error { return nil }, nil
 	}
@@ -39,7 +39,10 @@ func (s *source) recall(folder string) (remember func(*mutant) error, err error)
 			var id int
 			var result, by string
 			fmt.Sscan(lines.Text(), &id, &result, &by)
-			if id > 0 && id <= len(s.mutants) && (result == killed || result == timeout) {
+			if result == explained {
+				result = survived // whether it is explained is in another file
+			}
+			if id > 0 && id <= len(s.mutants) && (result == killed || result == timeout || keep && result == survived) {
 				s.mutants[id-1].Result, s.mutants[id-1].By = result, by
 			}
 		}
