@@ -49,7 +49,7 @@ func main() {
 	results := flag.String("results", "", "a folder for the results, one JSON file for each package")
 	states := flag.String("states", "", "a folder that remembers which mutants were killed: a later run with the same source skips them")
 	keep := flag.Bool("keep", false, "with -states: do not judge again what has survived")
-	tests := flag.String("tests", "", "judge by the tests that match this regular expression; for new tests, since the survivors of an earlier run have passed the others")
+	tests := flag.String("tests", "", "judge only the survivors of an earlier run, and by the tests that match this regular expression: they have passed the others")
 	workers := flag.Int("p", 1, "how many mutants run at a time")
 	least := flag.Float64("least", 0, "the smallest share of mutants killed, in percent")
 	full := flag.Bool("full", false, "run survivors again without -short")
@@ -104,7 +104,7 @@ func main() {
 			}
 		}
 		j := &judge{module: root, scratch: scratch, source: s, workers: *workers, full: *full, sample: *sample, tests: *tests}
-		err = j.all(func(m *mutant) bool { return *only == "" || strings.Contains(m.key(folder), *only) }, func(m *mutant) {
+		err = j.all(func(m *mutant) bool { return (*tests == "" || m.before) && (*only == "" || strings.Contains(m.key(folder), *only)) }, func(m *mutant) {
 			key := m.key(folder)
 			if reason, ok := explanations[key]; ok {
 				used[key] = true

@@ -21,6 +21,7 @@ type mutant struct {
 	By       string `json:"by,omitempty"`     // the test that failed
 	Reason   string `json:"reason,omitempty"` // of one that is explained
 
+	before   bool // an earlier run has judged it, and it has survived
 	from, to int // what is replaced, as offsets in the file
 	text     string
 	fn       *ast.FuncDecl // nil outside of functions

@@ -42,6 +42,9 @@ func (s *source) recall(folder string, keep bool) (remember func(*mutant) error,
 			if result == explained {
 				result = survived // whether it is explained is in another file
 			}
+			if id > 0 && id <= len(s.mutants) {
+				s.mutants[id-1].before = result == survived
+			}
 			if id > 0 && id <= len(s.mutants) && (result == killed || result == timeout || keep && result == survived) {
 				s.mutants[id-1].Result, s.mutants[id-1].By = result, by
 			}
