@@ -87,3 +87,19 @@ func TestLimitHidesNoError(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionOfAHead: "HTTP-version = HTTP-name "/" DIGIT "." DIGIT" (RFC 9112, 2.3), and no byte else.
+func TestVersionOfAHead(t *testing.T) {
+	const version = "HTTP/1.1"
+	for i := range version {
+		for c := range 256 {
+			b := []byte("GET / " + version + "\r\n\r\n")
+			b[len("GET / ")+i] = byte(c)
+			digit := (i == 5 || i == 7) && '0' <= c && c <= '9'
+			n, err := handshake.NewHead(0, 0).Parse(b)
+			if want := digit || c == int(version[i]); (err == nil) != want || (n == len(b)) != want {
+				t.Errorf("2.3: %q: %d, %v", b, n, err)
+			}
+		}
+	}
+}

@@ -104,7 +104,9 @@ func main() {
 			}
 		}
 		j := &judge{module: root, scratch: scratch, source: s, workers: *workers, full: *full, sample: *sample, tests: *tests}
-		err = j.all(func(m *mutant) bool { return (*tests == "" || m.before) && (*only == "" || strings.Contains(m.key(folder), *only)) }, func(m *mutant) {
+		err = j.all(func(m *mutant) bool {
+			return (*tests == "" || m.before) && (*only == "" || strings.Contains(m.key(folder), *only))
+		}, func(m *mutant) {
 			key := m.key(folder)
 			if reason, ok := explanations[key]; ok {
 				used[key] = true

@@ -22,7 +22,7 @@ type mutant struct {
 	Reason   string `json:"reason,omitempty"` // of one that is explained
 
 	before   bool // an earlier run has judged it, and it has survived
-	from, to int // what is replaced, as offsets in the file
+	from, to int  // what is replaced, as offsets in the file
 	text     string
 	fn       *ast.FuncDecl // nil outside of functions
 }
