@@ -57,7 +57,16 @@ func main() {
 	list := flag.Bool("list", false, "list the mutants that compile, and run none")
 	only := flag.String("only", "", "run only mutants whose key contains this text")
 	verbose := flag.Bool("v", false, "print every mutant")
+	show := flag.String("table", "", "print the results in this folder as a table in Markdown, and run nothing")
 	flag.Parse()
+	if *show != "" {
+		text, err := table(*show)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Print(text)
+		return
+	}
 	explanations, err := readExplanations(*reasons)
 	if err != nil {
 		log.Fatal(err)
