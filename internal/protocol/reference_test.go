@@ -178,6 +178,7 @@ func FuzzReference(f *testing.F) {
 	}
 	f.Add(conntest.Hex("01 01 c3 80 01 a9"), uint16(9), uint8(0))
 	f.Add(conntest.Hex("02 00 00 00 80 01 78"), uint16(1), uint8(2))
+	f.Add(conntest.Hex("82 03 61 62 63"), uint16(2), uint8(1)) // one octet too many
 	f.Fuzz(func(t *testing.T, input []byte, limit uint16, step uint8) {
 		input = input[:min(len(input), 4096)] // the reference is quadratic
 		limits := Limits{Message: uint64(limit), Fragments: uint64(limit%7) + 1}
