@@ -5,7 +5,7 @@ help:
 	@echo "make test      go test ./..."
 	@echo "make lint      gofmt, go mod tidy, go vet for every platform, staticcheck"
 	@echo "make race      the tests under the race detector"
-	@echo "make fuzz      every fuzz target, FUZZTIME=5s each"
+	@echo "make fuzz      every fuzz target, FUZZTIME=20s each"
 	@echo "make bench     every benchmark, once"
 	@echo "make autobahn  the Autobahn testsuite against server and client"
 	@echo "make ci        every step; .ci/run --list names them"

@@ -64,13 +64,20 @@ var drawings = []struct {
 	{"length_65536", "0 000 0000 | 0 1111111 | " + zero + zero + zero + zero + zero + " 00000001 " + zero + zero, Header{PayloadLength: 65536}},
 	{"length_2^63-1_masked", "1 000 0010 | 1 1111111 | 01111111" + ones + ones + ones + ones + ones + ones + ones + " | " + keyA,
 		Header{Fin: true, Opcode: OpcodeBinary, Masked: true, MaskingKey: key, PayloadLength: 1<<63 - 1}},
+	{"all_octets_differ_unmasked", "1 000 0010 | 0 1111111 | 00000001 00000010 00000011 00000100 00000101 00000110 00000111 00001000",
+		Header{Fin: true, Opcode: OpcodeBinary, PayloadLength: 0x0102030405060708}},
 	{"all_octets_differ", "1 000 0010 | 1 1111111 | 00000001 00000010 00000011 00000100 00000101 00000110 00000111 00001000 | " + keyA,
 		Header{Fin: true, Opcode: OpcodeBinary, Masked: true, MaskingKey: key, PayloadLength: 0x0102030405060708}},
 }
 
 func TestHeaderDrawings(t *testing.T) {
+	longest := 0
 	for _, tt := range drawings {
 		t.Run("5.2/"+tt.name, func(t *testing.T) { testCodec(t, tt.h, draw(tt.bits)) })
+		longest = max(longest, len(draw(tt.bits)))
+	}
+	if longest != MaxHeaderSize {
+		t.Errorf("5.2: the longest header has %d octets, MaxHeaderSize is %d", longest, MaxHeaderSize)
 	}
 }
 

@@ -44,4 +44,7 @@ func TestOpcode(t *testing.T) {
 			}
 		})
 	}
+	if got := Opcode(0x1f).String(); got != "reserved 0x1f" {
+		t.Errorf("5.2: no opcode of four bits: got %q", got)
+	}
 }

@@ -150,6 +150,7 @@ func TestCheckResponseRefuses(t *testing.T) {
 		{"4.1/step_1_http_1.0_and_404", "", []string{"HTTP/1.0 404 Not Found"}, 404, "4.1", "status is 404 Not Found, not 101"},
 		{"4.1/http_1.0", "", []string{"HTTP/1.0 101 Switching Protocols"}, 101, "4.1", "response is HTTP/1.0, not HTTP/1.1"},
 		{"4.1/http_2.0", "", []string{"HTTP/2.0 101 Switching Protocols"}, 101, "4.1", "response is HTTP/2.0, not HTTP/1.1"},
+		{"4.1/http_2.1", "", []string{"HTTP/2.1 101 Switching Protocols"}, 101, "4.1", "response is HTTP/2.1, not HTTP/1.1"},
 		{"4.1/step_2_missing", "Upgrade", nil, 101, "4.1", "Upgrade is missing, expected websocket"},
 		{"4.1/step_2_empty", "Upgrade", []string{"Upgrade:"}, 101, "4.1", `Upgrade is "", expected websocket`},
 		{"4.1/step_2_other", "Upgrade", []string{"Upgrade: h2c"}, 101, "4.1", `Upgrade is "h2c", expected websocket`},

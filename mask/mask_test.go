@@ -41,6 +41,13 @@ func TestHello(t *testing.T) {
 	})
 }
 
+func TestKeySize(t *testing.T) {
+	// "The masking key is a 32-bit value" (RFC 6455, 5.3).
+	if n := len(Key{}); n != 4 {
+		t.Errorf("5.3: a masking key has %d octets", n)
+	}
+}
+
 func TestKeyReturned(t *testing.T) {
 	k := testKey
 	for n := range 40 {

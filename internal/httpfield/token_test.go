@@ -33,6 +33,10 @@ func TestValidValue(t *testing.T) {
 	// RFC 9110, 5.5
 	for c := range 256 {
 		want := c == '\t' || c >= ' ' && c != 0x7f
+		whole := map[bool]int{true: 3, false: 1}[want]
+		if got := httpfield.ValueLen([]byte{'a', byte(c), 'b'}); got != whole {
+			t.Errorf("5.5: ValueLen of a, %#x, b is %d, want %d", c, got, whole)
+		}
 		for _, in := range []string{string([]byte{byte(c)}), string([]byte{'a', byte(c), 'b'})} {
 			if got := httpfield.ValidValue(in); got != want {
 				t.Errorf("5.5: ValidValue(%q) = %v, want %v", in, got, want)
@@ -51,6 +55,7 @@ func TestEqualFold(t *testing.T) {
 	}{
 		{"same", "websocket", "websocket", true},
 		{"case", "WebSocket", "wEBsOCKET", true},
+		{"every_letter", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", true},
 		{"empty", "", "", true},
 		{"length", "websocket", "websockets", false},
 		{"other_letter", "websocket", "websockeu", false},
