@@ -2,8 +2,10 @@ package hawser_test
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,3 +69,39 @@ type discard struct{}
 func (discard) Read([]byte) (int, error)    { return 0, io.EOF }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) Close() error                { return nil }
+
+// TestFrontDoorAdapters goes through the functions that take connections, as TestFrontDoor does.
+func TestFrontDoorAdapters(t *testing.T) {
+	observer := hawser.LogObserver(slog.New(slog.DiscardHandler))
+	server := httptest.NewServer(hawser.EventHandler(&hawser.Events{
+		Message: func(c *hawser.Conn, m hawser.Message) { c.Write(m.Type, m.Data) },
+	}, &hawser.Config{Observer: observer}))
+	defer server.Close()
+	c, err := hawser.Dial(t.Context(), strings.Replace(server.URL, "http", "ws", 1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	if err := hawser.WriteJSON(t.Context(), c, []int{1, 2}); err != nil {
+		t.Error(err)
+	}
+	var got []int
+	if err := hawser.ReadJSON(t.Context(), c, &got); err != nil || !slices.Equal(got, []int{1, 2}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	m, err := hawser.Prepare(hawser.Binary, []byte("all"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed := hawser.Broadcast(m, slices.Values([]*hawser.Conn{c})); failed != 0 {
+		t.Errorf("%d have not taken it", failed)
+	}
+	nc := hawser.NetConn(c, hawser.Binary)
+	b := make([]byte, 3)
+	if _, err := io.ReadFull(nc, b); err != nil || string(b) != "all" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if err := nc.Close(); err != nil {
+		t.Error(err)
+	}
+}

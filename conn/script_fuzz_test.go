@@ -17,9 +17,9 @@ import (
 	"github.com/hawser-go/hawser/internal/conntest"
 )
 
-// A script is one connection's life: what the peer sends, frame by frame, legal or not, where its bytes are split, which operation of the transport fails, and which calls this side makes
+// A fuzzScript is one connection's life: what the peer sends, frame by frame, legal or not, where its bytes are split, which operation of the transport fails, and which calls this side makes
 // meanwhile.
-type script struct {
+type fuzzScript struct {
 	role    Role
 	deflate bool
 	loop    bool // a Messages loop reads all the time, else only the calls of Read do
@@ -34,11 +34,11 @@ const (
 	scriptLimit = 40 << 10 // of a message
 )
 
-func parseScript(b []byte) (s script, ok bool) {
+func parseScript(b []byte) (s fuzzScript, ok bool) {
 	if len(b) < 4 {
 		return s, false
 	}
-	s = script{role: Role(b[0] & 1), deflate: b[0]&2 != 0, loop: b[0]&4 != 0, split: int(b[1]%16) + 1, fault: int(b[2] % 64), kind: -1}
+	s = fuzzScript{role: Role(b[0] & 1), deflate: b[0]&2 != 0, loop: b[0]&4 != 0, split: int(b[1]%16) + 1, fault: int(b[2] % 64), kind: -1}
 	if kinds := conntest.Kinds(); b[3]&1 != 0 {
 		s.kind = kinds[int(b[3]/2)%len(kinds)]
 	}
@@ -56,14 +56,14 @@ type story struct {
 // scriptRun is a script that runs, in a bubble.
 type scriptRun struct {
 	t    *testing.T
-	s    script
+	s    fuzzScript
 	c    *Conn
 	peer *conntest.PipeConn
 	story
 }
 
 // run runs the script with these splits, and its fault if faulty.
-func (s script) run(t *testing.T, split int, faulty bool) (told story) {
+func (s fuzzScript) run(t *testing.T, split int, faulty bool) (told story) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := conntest.Pipe(4 << 20) // more than a script sends: the peer never waits
 		var nc net.Conn = conntest.Chopped(ours, split)
@@ -280,7 +280,7 @@ func FuzzScript(f *testing.F) {
 
 // compare compares the messages with those of an independent parser. It has no limits, so it may read more of them, and stays behind where the engine delivers before the end of the message is
 // judged: never.
-func (s script) compare(t *testing.T, told story) {
+func (s fuzzScript) compare(t *testing.T, told story) {
 	wire := conntest.NewWire(conntest.Role(1 - s.role))
 	wire.AllowFixedKeys()
 	if s.deflate {
