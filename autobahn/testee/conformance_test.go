@@ -58,19 +58,23 @@ func checkVerdicts(t *testing.T, report *autobahn.Report) {
 }
 
 func TestServerConforms(t *testing.T) {
-	t.Parallel()
-	out, in := io.Pipe()
-	go serve(t.Context(), "127.0.0.1:0", in)
-	line := make([]byte, 100)
-	n, err := out.Read(line)
-	if err != nil {
-		t.Fatal(err)
+	for style := range styles {
+		t.Run(style, func(t *testing.T) {
+			t.Parallel()
+			out, in := io.Pipe()
+			go serve(t.Context(), "127.0.0.1:0", style, in)
+			line := make([]byte, 100)
+			n, err := out.Read(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := autobahn.TestServer(t.Context(), strings.TrimSpace(string(line[:n])), suite)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkVerdicts(t, report)
+		})
 	}
-	report, err := autobahn.TestServer(t.Context(), strings.TrimSpace(string(line[:n])), suite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkVerdicts(t, report)
 }
 
 func TestClientConforms(t *testing.T) {

@@ -2,7 +2,7 @@
 // the engine, configured with nothing but a message limit that lets group 9 through, and
 // compression as the testsuite wants it for groups 12 and 13.
 //
-//	testee server [-addr 127.0.0.1:9001]
+//	testee server [-addr 127.0.0.1:9001] [-style pull|push]
 //	testee client [-url ws://127.0.0.1:9002] [-agent hawser]
 //
 // The server prints the URL it listens on, and serves until SIGINT or SIGTERM. The client
@@ -52,8 +52,9 @@ func run(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "server":
 		addr := flags.String("addr", "127.0.0.1:9001", "where to listen; port 0 means any free port")
+		style := flags.String("style", "pull", "how messages are taken: pull, a loop over Messages, or push, functions that an event loop calls where there is one")
 		flags.Parse(args[1:])
-		return serve(ctx, *addr, os.Stdout)
+		return serve(ctx, *addr, *style, os.Stdout)
 	case "client":
 		url := flags.String("url", "ws://127.0.0.1:9002", "where the fuzzing server listens")
 		agent := flags.String("agent", "hawser", "the name in the reports")

@@ -26,7 +26,7 @@ func TestServerEchoesUntilStopped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	ended := make(chan error)
-	go func() { ended <- serve(ctx, "127.0.0.1:0", in) }()
+	go func() { ended <- serve(ctx, "127.0.0.1:0", "pull", in) }()
 	line := make([]byte, 100)
 	n, err := out.Read(line)
 	if err != nil {
@@ -101,7 +101,7 @@ func TestClientRunsEveryCase(t *testing.T) {
 }
 
 func TestWrongUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"both"}} {
+	for _, args := range [][]string{nil, {"both"}, {"server", "-style", "none"}} {
 		if err := run(t.Context(), args); err == nil {
 			t.Errorf("%v: no error", args)
 		}
