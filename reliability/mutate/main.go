@@ -135,7 +135,7 @@ func main() {
 		}
 		p := summary(s)
 		p.Seconds = int(time.Since(started).Seconds())
-		p.Commit, p.Command = commit(root), "go run ./mutate "+strings.Join(os.Args[1:], " ")
+		p.Commit, p.Command = commit(root, folder), "go run ./mutate "+strings.Join(os.Args[1:], " ")
 		fmt.Printf("%-22s %5d mutants, %5d killed, %3d of them by not ending, %3d explained, %3d survived, %d not run: %.1f %%, %d s\n",
 			folder, p.Mutants, p.Killed+p.Timeout, p.Timeout, p.Explained, p.Survived, p.NotRun, p.Share, p.Seconds)
 		if *only == "" {
@@ -195,14 +195,20 @@ func summary(s *source) *Package {
 	return p
 }
 
-func commit(root string) string {
-	cmd := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=12")
+// commit returns the commit, and whether the package differs from it.
+func commit(root, folder string) string {
+	cmd := exec.Command("git", "rev-parse", "--short=12", "HEAD")
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(string(out))
+	name := strings.TrimSpace(string(out))
+	cmd = exec.Command("git", "diff", "--quiet", "HEAD", "--", folder)
+	if cmd.Dir = root; cmd.Run() != nil {
+		name += "-dirty"
+	}
+	return name
 }
 
 func write(name string, p *Package) error {
