@@ -149,6 +149,7 @@ func (c *Conn) terminate(set func(*CloseError)) *CloseError {
 		c.err = e
 		c.over.Store(true)
 		c.endContext()
+		c.endPings()
 	}
 	return c.err
 }

@@ -551,3 +551,24 @@ func TestPingsAtOneTime(t *testing.T) {
 		<-readB
 	})
 }
+
+// TestPingInALoopEnds: from the body of a loop Ping cannot be answered, and ends with the connection.
+func TestPingInALoopEnds(t *testing.T) {
+	bothRoles(t, "5.5.2/CloseNow", func(t *testing.T, role Role) {
+		c, p := talk(t, role, &Config{PongTimeout: -1})
+		p.SendText("x")
+		go func() {
+			time.Sleep(time.Second)
+			c.CloseNow()
+		}()
+		for m, err := range c.Messages() {
+			if err != nil {
+				break
+			}
+			start := time.Now()
+			if _, err := c.Ping(t.Context()); !errors.Is(err, ErrClosed) || time.Since(start) != time.Second {
+				t.Errorf("%v: Ping returns %v after %v", m.Type, err, time.Since(start))
+			}
+		}
+	})
+}

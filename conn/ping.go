@@ -34,9 +34,10 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	var err error
 	select {
 	case <-p.answered:
+		if p.came == 0 {
+			return 0, c.closeError()
+		}
 		return time.Duration(p.came - p.sent), nil
-	case <-c.done:
-		return 0, c.closeError()
 	case <-ctx.Done():
 		err = contextError(ctx)
 	case <-timeout:
@@ -51,8 +52,16 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 // A ping is a call of Ping that waits.
 type ping struct {
 	sent     int64
-	came     int64 // of the Pong
-	answered chan struct{}
+	came     int64         // of the Pong; 0 if the connection has ended
+	answered chan struct{} // closed by either
+}
+
+// endPings wakes the calls that wait, for the connection has ended: one in the body of a loop would keep the loop from being left, and done comes only then. The caller has c.mu.
+func (c *Conn) endPings() {
+	for _, p := range c.pings {
+		close(p.answered)
+	}
+	c.pings = nil
 }
 
 // forget takes p out of those that wait.
