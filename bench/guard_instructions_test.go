@@ -91,13 +91,9 @@ func countInstructions(f func()) {
 	}
 }
 
-func guardInstructions(t *testing.T) {
-	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" || conntest.RaceEnabled {
-		t.Skip("Instructions are counted on linux/amd64, without the race detector.")
-	}
-	if v := runtime.Version(); v != guardedGo && !strings.HasPrefix(v, guardedGo+".") {
-		t.Skipf("Instructions were recorded with %s; this is %s. Change guardedGo and run with -update.", guardedGo, v)
-	}
+// countedBinary returns valgrind and a binary of these tests to be run under it, with purego, and with the symbols, which go test leaves out. Without valgrind the test is skipped.
+func countedBinary(t *testing.T) (valgrind, binary string) {
+	t.Helper()
 	valgrind, err := exec.LookPath("valgrind")
 	if err != nil {
 		t.Skip("Instructions are not counted: there is no valgrind.")
@@ -106,13 +102,23 @@ func guardInstructions(t *testing.T) {
 	if err != nil {
 		t.Skip("Instructions are not counted: there is no go command to build the portable code with.")
 	}
-	// A binary of its own: with purego, and with the symbols, which go test leaves out.
-	binary := filepath.Join(t.TempDir(), "bench.test")
+	binary = filepath.Join(t.TempDir(), "bench.test")
 	build := exec.Command(goCommand, "test", "-c", "-tags", "purego", "-o", binary, ".")
 	build.Env = append(os.Environ(), "GOAMD64=v1")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return valgrind, binary
+}
+
+func guardInstructions(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" || conntest.RaceEnabled {
+		t.Skip("Instructions are counted on linux/amd64, without the race detector.")
+	}
+	if v := runtime.Version(); v != guardedGo && !strings.HasPrefix(v, guardedGo+".") {
+		t.Skipf("Instructions were recorded with %s; this is %s. Change guardedGo and run with -update.", guardedGo, v)
+	}
+	valgrind, binary := countedBinary(t)
 	counts, err := callgrind(t, valgrind, binary)
 	if err != nil {
 		t.Fatal(err)

@@ -139,20 +139,7 @@ func TestLinear(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" || conntest.RaceEnabled || testing.Short() {
 		t.Skip("Instructions are counted on linux/amd64, without the race detector.")
 	}
-	valgrind, err := exec.LookPath("valgrind")
-	if err != nil {
-		t.Skip("Instructions are not counted: there is no valgrind.")
-	}
-	goCommand, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("Instructions are not counted: there is no go command to build the portable code with.")
-	}
-	binary := filepath.Join(t.TempDir(), "bench.test")
-	build := exec.Command(goCommand, "test", "-c", "-tags", "purego", "-o", binary, ".")
-	build.Env = append(os.Environ(), "GOAMD64=v1")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	valgrind, binary := countedBinary(t)
 	counts, err := countLinear(t, valgrind, binary)
 	if err != nil {
 		t.Fatal(err)

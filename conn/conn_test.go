@@ -107,3 +107,13 @@ func tcpPair(t testing.TB) (a, b *net.TCPConn) {
 func pattern(n int) []byte {
 	return bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstuvwxyz.\n"), n/38+1)[:n]
 }
+
+// discardAll reads until the connection ends, and does not allocate while it does.
+func discardAll(c net.Conn) {
+	buf := make([]byte, 1<<20)
+	for {
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+	}
+}

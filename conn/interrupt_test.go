@@ -150,14 +150,7 @@ func TestWriteContext(t *testing.T) {
 		a, b := tcpPair(t)
 		c := New(a, RoleServer, nil, nil)
 		defer c.CloseNow()
-		go func() {
-			buf := make([]byte, 1<<20)
-			for {
-				if _, err := b.Read(buf); err != nil {
-					return
-				}
-			}
-		}()
+		go discardAll(b)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		p := pattern(1024)

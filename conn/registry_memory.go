@@ -187,7 +187,7 @@ func (c *Conn) shed() {
 	c.transport.in.SetReadDeadline(time.Unix(1, 0))
 	c.watch.mu.Unlock()
 	go func() {
-		if c.turn.takeLast(c.done) != nil {
+		if c.turn.take(theEngine, c.done, nil) != nil {
 			return // the close timeout was faster
 		}
 		c.readErr = nil // it may be that of the deadline

@@ -286,14 +286,7 @@ func TestBroadcast(t *testing.T) {
 		a, b := tcpPair(t)
 		c := New(a, RoleServer, nil, nil)
 		defer c.CloseNow()
-		go func() {
-			buf := make([]byte, 1<<20)
-			for {
-				if _, err := b.Read(buf); err != nil {
-					return
-				}
-			}
-		}()
+		go discardAll(b)
 		m, _ := Prepare(Binary, pattern(512))
 		conntest.ShouldNotAllocate(t, func() { c.SendPrepared(m) })
 		p := pattern(512)

@@ -20,11 +20,11 @@ const (
 	aRead                // a single read, or Close, which reads itself
 	aLoop                // a Messages loop
 	aDriver              // who calls Events
-	theEngine            // the goroutine of CloseRead
+	theEngine            // the goroutine of CloseRead, or that ends a connection which holds too much
 )
 
 // take takes the turn for h. It waits for a read to end, and returns ErrReading if it is a loop's turn, also if the loop's came while it waited; errDriven, which matches that, if a driver's; and ErrReadClosed likewise after close. If done
-// is closed while it waits, it returns ErrClosed, and if cancelled is, context.Canceled. The engine waits for a loop, too.
+// is closed while it waits, it returns ErrClosed, and if cancelled is, context.Canceled. The engine waits for a loop and a driver, too.
 func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 	for {
 		t.mu.Lock()
@@ -54,28 +54,6 @@ func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 			return ErrClosed
 		case <-cancelled:
 			return context.Canceled
-		}
-	}
-}
-
-// takeLast is take for who reads when the connection is over, and waits for a loop, too.
-func (t *turn) takeLast(done <-chan struct{}) error {
-	for {
-		t.mu.Lock()
-		if t.holder == nobody {
-			t.holder = aRead
-			t.mu.Unlock()
-			return nil
-		}
-		if t.changed == nil {
-			t.changed = make(chan struct{})
-		}
-		changed := t.changed
-		t.mu.Unlock()
-		select {
-		case <-changed:
-		case <-done:
-			return ErrClosed
 		}
 	}
 }
