@@ -23,6 +23,9 @@ func IsUnixURL(s string) bool {
 // u is the URL to ask the server for, with the host "localhost", as [ParseURL]
 // returns it. The caller owns u. The rules of ParseURL hold for the rest.
 func ParseUnixURL(s string) (u *url.URL, socket string, secure bool, err error) {
+	if !IsUnixURL(s) {
+		return nil, "", false, urlError("the scheme is neither ws+unix nor wss+unix")
+	}
 	scheme, rest, _ := strings.Cut(s, "+")
 	// unix: and what follows, the query and a fragment apart
 	_, rest, _ = strings.Cut(rest, ":")

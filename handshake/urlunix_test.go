@@ -50,6 +50,8 @@ func TestParseUnixURL(t *testing.T) {
 func TestParseUnixURLRefuses(t *testing.T) {
 	const path = "no absolute path of a Unix socket, use ws+unix:///path:/resource"
 	for _, test := range []struct{ name, url, want string }{
+		{"3/other_scheme", "ws:///a.sock", "the scheme is neither ws+unix nor wss+unix"},
+		{"3/plus_sign_behind_the_scheme", "ws://secret+:/a.sock", "the scheme is neither ws+unix nor wss+unix"},
 		{"3/nothing", "ws+unix:", path},
 		{"3/root", "ws+unix:///", path},
 		{"3/root_and_resource", "ws+unix:///:/secret", path},
@@ -131,10 +133,14 @@ func FuzzParseUnixURL(f *testing.F) {
 	for _, s := range []string{"ws+unix:///a.sock:/b?c", "wss+unix:/a%3A", "ws+unix:///a#", "ws+unix:a", "ws+unix:///a:b", "ws+unix:///a%"} {
 		f.Add(s)
 	}
+	f.Add("ws://0+:/0")
 	f.Fuzz(func(t *testing.T, s string) {
 		u, socket, secure, err := handshake.ParseUnixURL(s)
 		if err != nil {
 			return
+		}
+		if !handshake.IsUnixURL(s) {
+			t.Fatalf("%q has another scheme", s)
 		}
 		if !strings.HasPrefix(socket, "/") || len(socket) < 2 || strings.Contains(socket, "\x00") {
 			t.Fatalf("%q: socket %q", s, socket)

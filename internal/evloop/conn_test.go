@@ -199,14 +199,14 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("not_added", func(t *testing.T) {
 		inWorld(t, func(w *world) {
-			w.poller.fail["Add"] = errFake
+			w.poller.failAt("Add")
 			w.fds++
 			c, err := w.group.Conn(fakeFD+w.fds, handlerFunc{})
 			if err == nil {
 				err = c.Start()
 			}
-			if err != errFake || len(w.poller.closedDescriptors()) != 1 {
-				t.Errorf("got %v, and %d closed descriptors", err, len(w.poller.closed))
+			if n := len(w.poller.closedDescriptors()); err != errFake || n != 1 {
+				t.Errorf("got %v, and %d closed descriptors", err, n)
 			}
 			if err := c.Start(); err != ErrClosed {
 				t.Errorf("started after Close: %v", err)
@@ -216,9 +216,7 @@ func TestFailures(t *testing.T) {
 	t.Run("not_modified", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			c := w.conn(handlerFunc{})
-			w.poller.mu.Lock()
-			w.poller.fail["Modify"] = errFake
-			w.poller.mu.Unlock()
+			w.poller.failAt("Modify")
 			c.WantWrite() // shuts the socket down, which is none here
 			if !c.acquire() {
 				t.Error("it was closed under its handler")
@@ -229,7 +227,7 @@ func TestFailures(t *testing.T) {
 	t.Run("waiting_fails", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			p := newFakePoller()
-			p.fail["Wait"] = errFake
+			p.failAt("Wait")
 			defer func() {
 				if v := recover(); v != "hawser/evloop: waiting failed: a fake failure" {
 					t.Errorf("recovered %v", v)

@@ -143,6 +143,19 @@ func (p *fakePoller) set(fd int, e Events) {
 	p.mu.Unlock()
 }
 
+// failAt makes every further call of a method fail.
+func (p *fakePoller) failAt(method string) {
+	p.mu.Lock()
+	p.fail[method] = errFake
+	p.mu.Unlock()
+}
+
+func (p *fakePoller) changes(fd int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.files[fd].changes
+}
+
 func (p *fakePoller) interest(fd int) Interest {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -94,7 +94,7 @@ func TestLearning(t *testing.T) {
 				w.serve(b, time.Second)
 			}
 			w.taken()
-			changes := w.poller.files[a.fd].changes
+			changes := w.poller.changes(a.fd)
 			start := w.since()
 			w.makeReady(a, Readable)
 			w.makeReady(b, Readable)
@@ -104,7 +104,7 @@ func TestLearning(t *testing.T) {
 			if len(log) != 4 || log[3] != fmt.Sprint("a ends ", end) && log[3] != fmt.Sprint("b ends ", end) {
 				t.Errorf("they waited for each other: %q", log)
 			}
-			if n := w.poller.files[a.fd].changes - changes; n != 1 {
+			if n := w.poller.changes(a.fd) - changes; n != 1 {
 				t.Errorf("%d changes of the interest for a message, want 1", n)
 			}
 		})
