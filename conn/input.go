@@ -23,6 +23,9 @@ type input struct {
 	r, w int     // (*buf)[r:w] has not been processed
 	full bool    // reads filled the buffer, so the next one may be larger
 
+	fresh bool // the read buffer has been taken for the next read
+	bulk  bool // the last such read filled a small buffer, so the next one takes a large buffer at once
+
 	filled bool // the last read filled what space there was, so more may wait
 
 	inFrame bool
@@ -79,6 +82,7 @@ func (in *input) space() []byte {
 	}
 	if in.buf == nil {
 		in.buf = bufpool.Get(size)
+		in.fresh = true
 		in.countLarge()
 		return *in.buf
 	}
@@ -114,7 +118,7 @@ func (in *input) needed() int {
 
 // bufferSize returns how large the read buffer should be.
 func (in *input) bufferSize() int {
-	if in.full {
+	if in.full || in.bulk {
 		return bulkBufferSize
 	}
 	return readBufferSize
@@ -238,6 +242,9 @@ func (in *input) advance(n int) {
 		in.direct = n
 		in.msgLen += n
 		return
+	}
+	if in.fresh {
+		in.fresh, in.bulk = false, n >= readBufferSize
 	}
 	in.w += n
 	in.full = in.w == len(*in.buf)

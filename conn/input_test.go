@@ -298,6 +298,36 @@ func TestInputBufferFollowsTheTraffic(t *testing.T) {
 	}
 }
 
+// TestInputBufferForBursts: a peer that sends more than a small buffer holds and then waits for the answers gets a large buffer for the next burst, which is read at once.
+func TestInputBufferForBursts(t *testing.T) {
+	f := newFeeder(1 << 20)
+	small := masked(conntest.Frame{Fin: true, Opcode: conntest.Binary, Payload: pattern(1000)}).Append(nil)
+	burst := bytes.Repeat(small, 16)
+	for _, test := range []struct {
+		name  string
+		p     []byte
+		reads int
+	}{
+		{"first_burst", burst, 2},
+		{"second_burst", burst, 1},
+		{"a_single_message", small, 1},
+		{"first_burst_after_it", burst, 2},
+		{"second_burst_after_it", burst, 1},
+	} {
+		reads := 0
+		for p := test.p; len(p) > 0; reads++ {
+			n := copy(f.in.space(), p)
+			f.in.advance(n)
+			p = p[n:]
+			f.drain()
+		}
+		f.in.idle()
+		if reads != test.reads || f.err != nil || f.in.buf != nil {
+			t.Errorf("%s: %d reads, want %d; %v", test.name, reads, test.reads, f.err)
+		}
+	}
+}
+
 func FuzzInput(f *testing.F) {
 	b, _ := conversation()
 	f.Add(b[:3000], uint16(7))

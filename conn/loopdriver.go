@@ -10,7 +10,6 @@ type loopDriver struct {
 	driver
 	loopConn
 	opened    bool
-	bulk      bool // the last turn began with a read that filled a small buffer
 	lingering bool // how the connection ended is known, and what comes is discarded
 	failed    bool // by the peer, that broke a rule
 	atEnd     bool // of the peer's stream
@@ -112,13 +111,9 @@ func (l *loopDriver) serve(why evloop.Events) bool {
 			return true
 		}
 	}
-	c.in.full = c.in.full || l.bulk
-	for i := range readsPerTurn {
+	for range readsPerTurn {
 		n, wait, err := l.read(c.in.space())
 		c.in.advance(n)
-		if i == 0 {
-			l.bulk = n >= readBufferSize
-		}
 		switch {
 		case wait:
 			c.in.idle()
