@@ -48,9 +48,42 @@ func TestLearning(t *testing.T) {
 			}
 		})
 	})
-	t.Run("the_second_slow_call_marks_and_quick_ones_take_it_back", func(t *testing.T) {
+	t.Run("slow_calls_mark_when_more_than_one_in_five_are", func(t *testing.T) {
+		for every, want := range map[int]int64{4: 1, 6: 0} {
+			inWorld(t, func(w *world) {
+				var took time.Duration
+				c := timed(w, &took)
+				for i := range 1000 {
+					took = 0
+					if i%every == 0 {
+						took = blockedCall - 1
+					}
+					w.serve(c, time.Second)
+				}
+				if s := w.stats(); min(s.Apart, 1) != want {
+					t.Errorf("one in %d: %+v", every, s)
+				}
+			})
+		}
+	})
+	t.Run("the_eighth_slow_call_in_a_row_marks", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			took := slowCall + 1
+			c := timed(w, &took)
+			for i := range 9 {
+				if s := w.stats(); s.Apart != 0 {
+					t.Errorf("call %d was apart", i)
+				}
+				w.serve(c, time.Second)
+			}
+			if s := w.stats(); s.Apart != 1 || s.Inline != 8 {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	})
+	t.Run("the_second_blocked_call_marks_and_quick_ones_take_it_back", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			took := blockedCall
 			c := timed(w, &took)
 			w.serve(c, time.Second)
 			w.serve(c, time.Second)
