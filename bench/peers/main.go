@@ -26,7 +26,7 @@ func main() {
 	scenarioPattern := flag.String("scenarios", "", "run only the scenarios whose name matches this `regexp`")
 	libs := flag.String("libs", "", "run only these libraries, a comma between two `names`; without raw there are no ratios")
 	flag.IntVar(&o.rounds, "rounds", 10, "how many `rounds`; scenarios that take long have fewer")
-	flag.StringVar(&o.out, "out", "results", "the `directory` to write to")
+	flag.StringVar(&o.out, "out", "results", "the `directory` to write to; scenarios that are there already stay, unless they are measured again")
 	flag.DurationVar(&o.warm, "warm", 0, "how long each run warms up (default 200ms, 100ms with -quick)")
 	flag.DurationVar(&o.window, "window", 0, "how long each run measures (default 500ms, 250ms with -quick)")
 	list := flag.Bool("list", false, "list scenarios and libraries, and exit")
@@ -98,8 +98,15 @@ func (o *options) prepare(scenarioPattern, libs string, externals []string) erro
 			o.window = 250 * time.Millisecond
 		}
 	}
-	for _, s := range allScenarios(o.quick) {
+	all := allScenarios(o.quick)
+	wanted := make(map[string]bool)
+	for _, s := range all {
 		if pattern.MatchString(s.Name) {
+			wanted[s.Name], wanted[s.Base] = true, true // a base in the same round, or there is no ratio
+		}
+	}
+	for _, s := range all {
+		if wanted[s.Name] {
 			o.scenarios = append(o.scenarios, s)
 		}
 	}
@@ -138,6 +145,18 @@ func compare(ctx context.Context, o *options) error {
 		return err
 	}
 	report := newReport(o, cores)
+	old, err := report.readOld(o.out)
+	if err != nil {
+		return err
+	}
+	if names := report.replaced(old); len(names) > 0 {
+		fmt.Printf("%s has results already; they are replaced: %s\n", o.out, strings.Join(names, ", "))
+	}
+	save := func() error {
+		report.summarize()
+		return report.merged(old).write(o.out)
+	}
+	saved := time.Now()
 	runs, skipped := plan(o)
 	report.skip(skipped)
 	progress := newProgress(len(runs))
@@ -156,10 +175,15 @@ func compare(ctx context.Context, o *options) error {
 		}
 		report.add(r, m, err)
 		progress.after(r, err)
+		if time.Since(saved) > time.Minute { // so that whoever is killed keeps what there is
+			if err := save(); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
 	}
 	progress.end()
-	report.summarize()
-	if err := report.write(o.out); err != nil {
+	if err := save(); err != nil {
 		return err
 	}
 	fmt.Printf("results.json, results.md and the charts are in %s\n", o.out)

@@ -66,7 +66,7 @@ func choosePeers(server, libs string, externals []string) ([]*peer, error) {
 	versions["github.com/hawser-go/hawser"] = commit()
 	var peers []*peer
 	for _, a := range adapters {
-		p := &peer{Name: a.Name, Module: a.Module, Version: versions[a.Module], Raw: a.Raw, Settings: a.Settings, modes: []string{"sleep", "deep", "broadcast", "side"}}
+		p := &peer{Name: a.Name, Module: a.Module, Version: versions[a.Module], Raw: a.Raw, Settings: a.Settings, modes: []string{"sleep", "wait", "deep", "broadcast", "side", "procs"}}
 		p.modes = append(p.modes, a.Compress...)
 		if !a.NoTLS {
 			p.modes = append(p.modes, "tls")
@@ -98,7 +98,7 @@ func choosePeers(server, libs string, externals []string) ([]*peer, error) {
 }
 
 // externalModes are those that an external server may say it has.
-var externalModes = []string{"sleep", "deep", "broadcast", "context", "nocontext", "tls", "side"}
+var externalModes = []string{"sleep", "wait", "procs", "deep", "broadcast", "context", "nocontext", "tls", "side"}
 
 // parseExternal reads NAME[MODE,MODE]=COMMAND.
 func parseExternal(s string) (*peer, error) {

@@ -2,7 +2,10 @@
 
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // A scenario is one question asked of every library.
 type scenario struct {
@@ -22,6 +25,13 @@ type scenario struct {
 	Conns    int     `json:"connections"`
 	Inflight int     `json:"in_flight"`
 	Rate     float64 `json:"rate,omitempty"`
+	// Wait is how long the handler wait sleeps for the messages that ask for it: those of the last Slow connections.
+	Wait time.Duration `json:"wait_ns,omitempty"`
+	Slow int           `json:"slow_connections,omitempty"`
+	// Procs is GOMAXPROCS. The server runs on one core alone if it is 0, for 1, and shares all cores with the load generator otherwise.
+	Procs int `json:"gomaxprocs,omitempty"`
+	// Base is the scenario whose CPU time, of the same library in the same round, this one's is divided by.
+	Base string `json:"base,omitempty"`
 
 	// Rounds is the most rounds that it runs, 0 for all.
 	Rounds int `json:"max_rounds,omitempty"`
@@ -77,6 +87,11 @@ func allScenarios(quick bool) []scenario {
 				Title: fmt.Sprintf("Echo of %s, %s", spacedSize(size), plural(conns, "connection")),
 				Size:  size, Conns: conns,
 			})
+			if conns == 100 && size == kib { // here, because its base must be measured shortly before
+				add(scenario{
+					Name: "cores", Group: "cores", Title: "Echo of 1 KiB, 100 connections, GOMAXPROCS=2, server and load on two cores", Size: kib, Conns: 100, Procs: 2, Base: all[len(all)-1].Name,
+				})
+			}
 		}
 	}
 	add(scenario{Name: fmt.Sprintf("echo/128B/%d", many), Group: "many", Title: fmt.Sprintf("Echo of 128 B, %s connections", grouped(many)), Size: 128, Conns: many, Rounds: 5, Window: 2})
@@ -100,6 +115,16 @@ func allScenarios(quick bool) []scenario {
 		})
 	}
 	add(scenario{Name: "first", Group: "first", Title: "Time to the first and to the last of 16 replies, the handler takes 100 us", Mode: "first", Handler: "sleep", Size: kib, Conns: 1, Inflight: 16, Messages: true})
+	add(scenario{
+		Name: "held", Group: "held", Title: "Time to the first of 2 replies, the handler sleeps 20 ms with the second message", Mode: "held", Handler: "wait", Wait: 20 * time.Millisecond, Size: 125,
+		Conns: 1, Inflight: 2, Rounds: 2, Window: 14, Messages: true,
+	})
+	add(scenario{Name: "sleep", Group: "sleep", Title: "Echo of 125 B, 100 connections, the handler sleeps 1 ms", Handler: "wait", Wait: time.Millisecond, Size: 125, Conns: 100, Slow: 100})
+	add(scenario{
+		Name: "slow", Group: "slow", Title: "Latency of 90 connections with quick handlers at 20,000 messages of 125 B per second, open loop, alone and beside 10 whose handlers sleep 10 ms", Mode: "slow",
+		Handler: "wait", Wait: 10 * time.Millisecond, Size: 125, Conns: 100, Slow: 10, Rate: 20_000, Rounds: 3, Window: 12,
+	})
+	add(scenario{Name: "wakeups", Group: "wakeups", Title: "Wake-ups of an idle process with 100 open connections", Mode: "quiet", Size: 125, Conns: 100, Rounds: 2, Window: 10})
 	add(scenario{Name: "mixed", Group: "mixed", Title: "An HTTP request and a TLS echo in the same process while it is saturated by 100 connections with 125 B", Mode: "mixed", Size: 125, Conns: 100, Rounds: 5, Window: 3, Side: true})
 	return all
 }
@@ -120,6 +145,8 @@ func (s *scenario) unsupported(p *peer) string {
 		return "the references do not know where a message ends"
 	case s.Handler != "echo" && !p.can(s.Handler):
 		return "has no handler " + s.Handler
+	case s.Procs > 1 && !p.can("procs"):
+		return "has no threads that GOMAXPROCS chooses"
 	case s.Side && !p.can("side"):
 		return "does not serve /healthz and a TLS echo"
 	}

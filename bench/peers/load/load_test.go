@@ -369,7 +369,7 @@ func TestOpenLoopDoesNotWaitForTheServer(t *testing.T) {
 }
 
 func TestBadOptions(t *testing.T) {
-	for _, o := range []options{{}, {addr: "nonsense"}, {addr: "[::1]:1"}, {addr: "127.0.0.1:1", conns: 1, mode: "closed", compress: "off"}} {
+	for _, o := range []options{{}, {addr: "nonsense"}, {addr: "[::1]:1"}, {addr: "127.0.0.1:1", conns: 1, slow: 2}, {addr: "127.0.0.1:1", conns: 1, mode: "closed", compress: "off"}} {
 		if _, err := run(&o, nil); err == nil {
 			t.Errorf("%+v should be an error.", o)
 		}

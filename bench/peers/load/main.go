@@ -115,6 +115,9 @@ func run(o *options, gate func(string) error) (*Result, error) {
 	if o.addr == "" {
 		return nil, fmt.Errorf("-addr is missing")
 	}
+	if o.slow > o.conns {
+		return nil, fmt.Errorf("of %d connections %d cannot be slow", o.conns, o.slow)
+	}
 	r := &Result{Conns: o.conns}
 	if o.tls {
 		return r, runTLS(o, r, gate)
