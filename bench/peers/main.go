@@ -27,8 +27,8 @@ func main() {
 	libs := flag.String("libs", "", "run only these libraries, a comma between two `names`; without raw there are no ratios")
 	flag.IntVar(&o.rounds, "rounds", 10, "how many `rounds`; scenarios that take long have fewer")
 	flag.StringVar(&o.out, "out", "results", "the `directory` to write to; scenarios that are there already stay, unless they are measured again")
-	flag.DurationVar(&o.warm, "warm", 0, "how long each run warms up (default 200ms, 100ms with -quick)")
-	flag.DurationVar(&o.window, "window", 0, "how long each run measures (default 500ms, 250ms with -quick)")
+	flag.DurationVar(&o.warm, "warm", 0, "how long each run warms up (default 150ms, 100ms with -quick)")
+	flag.DurationVar(&o.window, "window", 0, "how long each run measures (default 300ms, 250ms with -quick)")
 	list := flag.Bool("list", false, "list scenarios and libraries, and exit")
 	draw := flag.String("draw", "", "run nothing: read this results.json `file`, and write the tables and charts again")
 	flag.Func("external", "another server as `NAME[MODES]=COMMAND`; may be given again; see docs/benchmarking.md", func(s string) error {
@@ -87,13 +87,13 @@ func (o *options) prepare(scenarioPattern, libs string, externals []string) erro
 		o.rounds = 1
 	}
 	if o.warm == 0 {
-		o.warm = 200 * time.Millisecond
+		o.warm = 150 * time.Millisecond
 		if o.quick {
 			o.warm = 100 * time.Millisecond
 		}
 	}
 	if o.window == 0 {
-		o.window = 500 * time.Millisecond
+		o.window = 300 * time.Millisecond
 		if o.quick {
 			o.window = 250 * time.Millisecond
 		}

@@ -93,6 +93,20 @@ func (p *process) line(timeout time.Duration) (string, error) {
 	}
 }
 
+// ended says how a process ended that should not have, nil if it runs. It gives it a moment: what else failed may have been the first to notice.
+func (p *process) ended() error {
+	select {
+	case line, ok := <-p.lines:
+		if ok {
+			return fmt.Errorf("the %s printed %q", p.name, line)
+		}
+		p.cmd.Wait()
+		return fmt.Errorf("the %s ended: %v, %s", p.name, p.cmd.ProcessState, p.stderr.String())
+	case <-time.After(200 * time.Millisecond):
+		return nil
+	}
+}
+
 // stop asks the process to end, and insists after a second.
 func (p *process) stop() {
 	p.stdin.Close()

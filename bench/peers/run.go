@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -163,7 +164,7 @@ func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, er
 	for {
 		line, err := load.line(60*time.Second + o.warm + window)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, server.ended())
 		}
 		switch line {
 		case "mark open":
@@ -177,6 +178,7 @@ func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, er
 		case "mark quiet":
 			m.wakeups, m.idleCPU, err = server.idle(ctx, window)
 		default:
+			server.stop() // first: one that ends has less to do than one whose connections end
 			return m, r.result(m, line, begin, end, before, idle)
 		}
 		if err != nil {

@@ -43,13 +43,13 @@ func (r *report) targets() (all []target) {
 	} {
 		ratio := func(scenario string, limit float64) {
 			if limit > 0 {
-				atMost(style.name, scenario, "CPU time / raw", decimals, limit, func(res *result) *spread { return res.Ratio })
+				atMost(style.name, scenario, "CPU time / raw", decimals, limit, toRaw)
 			}
 		}
 		for _, size := range []int{16, 125, kib, 4 * kib} {
 			scenario := fmt.Sprintf("echo/%s/100", sizeName(size))
 			ratio(scenario, style.small)
-			if v := r.value(scenario, style.name, cpu) / r.value(scenario, "rawepoll", cpu); style.name == push {
+			if v := r.value(scenario, style.name, toRaw) / r.value(scenario, "rawepoll", toRaw); style.name == push { // through raw: each of a round
 				add(push, scenario, "CPU time / rawepoll", decimals, "<= 1.05", v, math.NaN(), v <= 1.05)
 			}
 		}
@@ -77,7 +77,7 @@ func (r *report) targets() (all []target) {
 			memory("idle/tls", raw-4*kib+kib) // without the buffer that raw holds
 		}
 		if style.text > 0 {
-			v := r.value("text", style.name, cpu) / r.value("echo/1KiB/100", style.name, cpu)
+			v := r.value("text", style.name, toRaw) / r.value("echo/1KiB/100", style.name, toRaw)
 			add(style.name, "text", "CPU time / echo/1KiB/100", decimals, "<= 1.03", v, math.NaN(), v <= style.text)
 		}
 		atMost(style.name, "first", "first reply, p99", duration, 2e6, func(res *result) *spread { return p99(res.Latency) })
@@ -109,6 +109,8 @@ func (r *report) targets() (all []target) {
 type figureOf func(*result) *spread
 
 func cpu(res *result) *spread { return res.CPU }
+
+func toRaw(res *result) *spread { return res.Ratio }
 
 func memorySum(res *result) *spread {
 	if res.Memory == nil {

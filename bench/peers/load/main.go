@@ -35,6 +35,7 @@ type options struct {
 	slow         int
 	warm, window time.Duration
 	health, echo string
+	leave        bool // the connections open, for the end of the process
 }
 
 // A Result is the line printed at the end.
@@ -91,6 +92,7 @@ func main() {
 	if o.mode == "mixed" {
 		runtime.GOMAXPROCS(4) // the loop, and threads that block in the kernel and must get a P when they return
 	}
+	o.leave = true
 	r, err := run(&o, gate)
 	if err != nil {
 		log.Fatal(err)
@@ -98,6 +100,7 @@ func main() {
 	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
 		log.Fatal(err)
 	}
+	stdin.ReadString('\n') // until the one who started it has stopped the server: that thousands of connections end one by one is not measured, and takes time
 }
 
 var stdin = bufio.NewReader(os.Stdin)
@@ -126,7 +129,9 @@ func run(o *options, gate func(string) error) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer l.close()
+	if !o.leave {
+		defer l.close()
+	}
 	if o.mode == "handshake" {
 		err := l.measure(r, gate, l.handshakes)
 		r.LateCloses = l.lateCloses
