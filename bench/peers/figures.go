@@ -292,12 +292,12 @@ func (r *report) blockingFigure(figures *[]figure) {
 		get                figureOf
 	}
 	panels := []panel{
-		{"slow", "90 quick connections alone, p99", "from the time at which a message was due", func(res *result) *spread { return p99(res.Alone) }},
-		{"slow", "first second beside 10 slow ones, p99", "from the time at which a message was due", func(res *result) *spread { return p99(res.Early) }},
+		{"slow", "quick ones alone, p99", "from the time at which a message was due", func(res *result) *spread { return p99(res.Alone) }},
+		{"slow", "first second beside slow, p99", "from the time at which a message was due", func(res *result) *spread { return p99(res.Early) }},
 		{"slow", "after that second, p99", "from the time at which a message was due", func(res *result) *spread { return p99(res.Latency) }},
-		{"sleep", "100 connections, each message sleeps 1 ms", "window / messages", func(res *result) *spread { return inverse(res.Throughput) }},
-		{"held", "first reply, the next message sleeps 20 ms, p50", "after both were sent", func(res *result) *spread { return p50(res.Latency) }},
-		{"held", "the same, p99", "after both were sent", func(res *result) *spread { return p99(res.Latency) }},
+		{"sleep", "all sleep 1 ms, time per message", "1 / messages per second", func(res *result) *spread { return inverse(res.Throughput) }},
+		{"held", "first of two replies, median", "after both were sent", func(res *result) *spread { return p50(res.Latency) }},
+		{"held", "first of two replies, p99", "after both were sent", func(res *result) *spread { return p99(res.Latency) }},
 	}
 	var scenarios []*scenarioReport
 	var gets []figureOf
@@ -309,7 +309,7 @@ func (r *report) blockingFigure(figures *[]figure) {
 		}
 	}
 	r.panels(figures, "blocking.svg", chart.Dots{
-		Title: "Handlers that sleep", Subtitle: "A slow connection's handler sleeps 10 ms, as one does that waits for a database. Median and range; less is better.",
+		Title: "Handlers that sleep", Subtitle: "90 connections with quick handlers beside 10 that sleep 10 ms; 100 that sleep 1 ms; two messages at once, 20 ms for the second. Less is better.",
 		Source: r.source(scenarios), Columns: 3, Format: duration, Tick: duration, Panels: shown,
 	}, scenarios, gets)
 }

@@ -120,7 +120,7 @@ func (o *options) prepare(scenarioPattern, libs string, externals []string) erro
 		os.RemoveAll(o.bin)
 		return err
 	}
-	if o.peers, err = choosePeers(filepath.Join(o.bin, "server"), libs, externals); err != nil {
+	if o.peers, err = choosePeers(filepath.Join(o.bin, "peers-server"), libs, externals); err != nil {
 		os.RemoveAll(o.bin)
 		return err
 	}

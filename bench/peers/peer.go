@@ -28,10 +28,10 @@ type peer struct {
 
 func (p *peer) can(mode string) bool { return slices.Contains(p.modes, mode) }
 
-// build builds the two programs.
+// build builds the two programs. Their names are not "server" and "load": somebody may end all processes that are called so.
 func build(dir string) error {
 	for _, name := range []string{"server", "load"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), "github.com/hawser-go/hawser/bench/peers/"+name)
+		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "peers-"+name), "github.com/hawser-go/hawser/bench/peers/"+name)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("building %s: %w", name, err)

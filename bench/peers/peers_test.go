@@ -240,7 +240,7 @@ func TestEndToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(o.bin)
-	o.peers[len(o.peers)-1].Command = filepath.Join(o.bin, "server") + ` -lib gorilla -handler "$BENCH_HANDLER" -wait "$BENCH_WAIT" -compress "$BENCH_COMPRESS" -tls=$BENCH_TLS -side=$BENCH_SIDE`
+	o.peers[len(o.peers)-1].Command = filepath.Join(o.bin, "peers-server") + ` -lib gorilla -handler "$BENCH_HANDLER" -wait "$BENCH_WAIT" -compress "$BENCH_COMPRESS" -tls=$BENCH_TLS -side=$BENCH_SIDE`
 	for i := range o.scenarios {
 		s := &o.scenarios[i]
 		s.Conns = min(s.Conns, 50)

@@ -99,7 +99,7 @@ func (m *measurement) perMessage() float64 {
 func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, error) {
 	raiseLimit()
 	s := r.scenario
-	argv := []string{filepath.Join(o.bin, "server"), "-lib", r.peer.Name, "-handler", s.Handler, "-compress", s.Compress, "-buffer", fmt.Sprint(rawBuffer(s))}
+	argv := []string{filepath.Join(o.bin, "peers-server"), "-lib", r.peer.Name, "-handler", s.Handler, "-compress", s.Compress, "-buffer", fmt.Sprint(rawBuffer(s))}
 	if s.Wait > 0 {
 		argv = append(argv, "-wait", s.Wait.String())
 	}
@@ -141,7 +141,7 @@ func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, er
 
 	window := o.window * time.Duration(max(s.Window, 1))
 	argv = []string{
-		filepath.Join(o.bin, "load"), "-addr", fields[1], "-mode", s.Mode, "-conns", fmt.Sprint(s.Conns), "-size", fmt.Sprint(s.Size),
+		filepath.Join(o.bin, "peers-load"), "-addr", fields[1], "-mode", s.Mode, "-conns", fmt.Sprint(s.Conns), "-size", fmt.Sprint(s.Size),
 		"-inflight", fmt.Sprint(s.Inflight), "-compress", s.Compress, "-rate", fmt.Sprint(s.Rate), "-slow", fmt.Sprint(s.Slow), "-warm", o.warm.String(), "-window", window.String(),
 		fmt.Sprintf("-text=%t", s.Text), fmt.Sprintf("-tls=%t", s.TLS), fmt.Sprintf("-raw=%t", r.peer.Raw),
 	}

@@ -128,7 +128,7 @@ func allScenarios(quick bool) []scenario {
 		Name: "slow", Group: "slow", Title: "Latency of 90 connections with quick handlers at 20,000 messages of 125 B per second, open loop, alone and beside 10 whose handlers sleep 10 ms", Mode: "slow",
 		Handler: "wait", Wait: 10 * time.Millisecond, Size: 125, Conns: 100, Slow: 10, Rate: 20_000, Rounds: 3, Window: 12,
 	})
-	add(scenario{Name: "wakeups", Group: "wakeups", Title: "Wake-ups of an idle process with 100 open connections", Mode: "quiet", Size: 125, Conns: 100, Rounds: 2, Window: 10})
+	add(scenario{Name: "wakeups", Group: "wakeups", Title: "Wake-ups of an idle process with 100 open connections", Mode: "quiet", Size: 125, Conns: 100, Rounds: 3, Window: 10})
 	add(scenario{Name: "mixed", Group: "mixed", Title: "An HTTP request and a TLS echo in the same process while it is saturated by 100 connections with 125 B", Mode: "mixed", Size: 125, Conns: 100, Rounds: 5, Window: 7, Side: true})
 	return all
 }

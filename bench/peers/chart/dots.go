@@ -35,10 +35,9 @@ type Dots struct {
 }
 
 const (
-	rowHeight  = 20.0
-	panelHead  = 30.0
-	panelFoot  = 40.0
-	valueWidth = 44.0
+	rowHeight = 20.0
+	panelHead = 30.0
+	panelFoot = 40.0
 )
 
 // SVG draws the chart.
@@ -102,7 +101,7 @@ func (d Dots) panel(c *canvas, p Panel, s scale, y float64) {
 		format, tick = p.Format, p.Format
 	}
 	top, bottom := y+panelHead, y+panelHead+float64(len(d.Rows))*rowHeight
-	c.text(s.from, y+16, "panel", "start", p.Title)
+	c.panelTitle(s.from, y+16, s.to-s.from, p.Title)
 	for _, t := range s.logTicks(10, func(v float64) float64 { return float64(len(tick(v))) * charWidth }) {
 		c.line(s.at(t), top, s.at(t), bottom, "grid")
 		c.text(s.at(t), bottom+15, "tick", "middle", tick(t))
@@ -127,7 +126,7 @@ func (d Dots) panel(c *canvas, p Panel, s scale, y float64) {
 		}
 		c.printf(`<circle cx="%.1f" cy="%.1f" r="%.1f" class="%s"/>`+"\n", x, cy, radius, r.Kind.mark())
 		class := "value " + r.Kind.label()
-		if right := s.at(v.High) + 9; right+valueWidth < s.to+18 {
+		if right := s.at(v.High) + 9; right+float64(len(format(v.Mid)))*charWidth < s.to+12 {
 			c.text(right, cy+4, class, "start", format(v.Mid))
 		} else {
 			c.text(s.at(v.Low)-9, cy+4, class, "end", format(v.Mid))
