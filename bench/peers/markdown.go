@@ -213,10 +213,10 @@ func (s *scenarioReport) firstTable(b *bytes.Buffer) {
 }
 
 func (s *scenarioReport) mixedTable(b *bytes.Buffer) {
-	fmt.Fprintf(b, "| library | GET: p50 us | p90 us | p99 us | p99.9 us | largest us | TLS echo: p50 us | p90 us | p99 us | p99.9 us | largest us | messages/s |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprintf(b, "| library | GET: p50 us | p90 us | p99 us | p99.9 us | largest us | TLS echo: p50 us | p90 us | p99 us | p99.9 us | largest us | messages/s | server busy |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range s.Results {
 		if r.Health != nil {
-			fmt.Fprintf(b, "| %s | %s | %s | %.0f |\n", r.Library, r.Health.cells(), r.Echo.cells(), r.Throughput.Median)
+			fmt.Fprintf(b, "| %s | %s | %s | %.0f | %.0f %% |\n", r.Library, r.Health.cells(), r.Echo.cells(), r.Throughput.Median, 100*r.Busy.Median)
 		}
 	}
 }
