@@ -26,9 +26,9 @@ func main() {
 	scenarioPattern := flag.String("scenarios", "", "run only the scenarios whose name matches this `regexp`")
 	libs := flag.String("libs", "", "run only these libraries, a comma between two `names`; without raw there are no ratios")
 	flag.IntVar(&o.rounds, "rounds", 10, "how many `rounds`; scenarios that take long have fewer")
-	flag.StringVar(&o.out, "out", "results", "the `directory` to write to")
-	flag.DurationVar(&o.warm, "warm", 0, "how long each run warms up (default 200ms, 100ms with -quick)")
-	flag.DurationVar(&o.window, "window", 0, "how long each run measures (default 500ms, 250ms with -quick)")
+	flag.StringVar(&o.out, "out", "results", "the `directory` to write to; scenarios that are there already stay, unless they are measured again")
+	flag.DurationVar(&o.warm, "warm", 0, "how long each run warms up (default 150ms, 100ms with -quick)")
+	flag.DurationVar(&o.window, "window", 0, "how long each run measures (default 300ms, 250ms with -quick)")
 	list := flag.Bool("list", false, "list scenarios and libraries, and exit")
 	draw := flag.String("draw", "", "run nothing: read this results.json `file`, and write the tables and charts again")
 	flag.Func("external", "another server as `NAME[MODES]=COMMAND`; may be given again; see docs/benchmarking.md", func(s string) error {
@@ -87,19 +87,26 @@ func (o *options) prepare(scenarioPattern, libs string, externals []string) erro
 		o.rounds = 1
 	}
 	if o.warm == 0 {
-		o.warm = 200 * time.Millisecond
+		o.warm = 150 * time.Millisecond
 		if o.quick {
 			o.warm = 100 * time.Millisecond
 		}
 	}
 	if o.window == 0 {
-		o.window = 500 * time.Millisecond
+		o.window = 300 * time.Millisecond
 		if o.quick {
 			o.window = 250 * time.Millisecond
 		}
 	}
-	for _, s := range allScenarios(o.quick) {
+	all := allScenarios(o.quick)
+	wanted := make(map[string]bool)
+	for _, s := range all {
 		if pattern.MatchString(s.Name) {
+			wanted[s.Name], wanted[s.Base] = true, true // a base in the same round, or there is no ratio
+		}
+	}
+	for _, s := range all {
+		if wanted[s.Name] {
 			o.scenarios = append(o.scenarios, s)
 		}
 	}
@@ -113,7 +120,7 @@ func (o *options) prepare(scenarioPattern, libs string, externals []string) erro
 		os.RemoveAll(o.bin)
 		return err
 	}
-	if o.peers, err = choosePeers(filepath.Join(o.bin, "server"), libs, externals); err != nil {
+	if o.peers, err = choosePeers(filepath.Join(o.bin, "peers-server"), libs, externals); err != nil {
 		os.RemoveAll(o.bin)
 		return err
 	}
@@ -138,6 +145,18 @@ func compare(ctx context.Context, o *options) error {
 		return err
 	}
 	report := newReport(o, cores)
+	old, err := report.readOld(o.out)
+	if err != nil {
+		return err
+	}
+	if names := report.replaced(old); len(names) > 0 {
+		fmt.Printf("%s has results already; they are replaced: %s\n", o.out, strings.Join(names, ", "))
+	}
+	save := func() error {
+		report.summarize()
+		return report.merged(old).write(o.out)
+	}
+	saved := time.Now()
 	runs, skipped := plan(o)
 	report.skip(skipped)
 	progress := newProgress(len(runs))
@@ -156,10 +175,15 @@ func compare(ctx context.Context, o *options) error {
 		}
 		report.add(r, m, err)
 		progress.after(r, err)
+		if time.Since(saved) > time.Minute { // so that whoever is killed keeps what there is
+			if err := save(); err != nil {
+				return err
+			}
+			saved = time.Now()
+		}
 	}
 	progress.end()
-	report.summarize()
-	if err := report.write(o.out); err != nil {
+	if err := save(); err != nil {
 		return err
 	}
 	fmt.Printf("results.json, results.md and the charts are in %s\n", o.out)

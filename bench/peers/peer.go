@@ -28,10 +28,10 @@ type peer struct {
 
 func (p *peer) can(mode string) bool { return slices.Contains(p.modes, mode) }
 
-// build builds the two programs.
+// build builds the two programs. Their names are not "server" and "load": somebody may end all processes that are called so.
 func build(dir string) error {
 	for _, name := range []string{"server", "load"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), "github.com/hawser-go/hawser/bench/peers/"+name)
+		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "peers-"+name), "github.com/hawser-go/hawser/bench/peers/"+name)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("building %s: %w", name, err)
@@ -66,7 +66,7 @@ func choosePeers(server, libs string, externals []string) ([]*peer, error) {
 	versions["github.com/hawser-go/hawser"] = commit()
 	var peers []*peer
 	for _, a := range adapters {
-		p := &peer{Name: a.Name, Module: a.Module, Version: versions[a.Module], Raw: a.Raw, Settings: a.Settings, modes: []string{"sleep", "deep", "broadcast", "side"}}
+		p := &peer{Name: a.Name, Module: a.Module, Version: versions[a.Module], Raw: a.Raw, Settings: a.Settings, modes: []string{"sleep", "wait", "deep", "broadcast", "side", "procs"}}
 		p.modes = append(p.modes, a.Compress...)
 		if !a.NoTLS {
 			p.modes = append(p.modes, "tls")
@@ -98,7 +98,7 @@ func choosePeers(server, libs string, externals []string) ([]*peer, error) {
 }
 
 // externalModes are those that an external server may say it has.
-var externalModes = []string{"sleep", "deep", "broadcast", "context", "nocontext", "tls", "side"}
+var externalModes = []string{"sleep", "wait", "procs", "deep", "broadcast", "context", "nocontext", "tls", "side"}
 
 // parseExternal reads NAME[MODE,MODE]=COMMAND.
 func parseExternal(s string) (*peer, error) {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -107,23 +108,148 @@ func TestRatioIsThatOfTheRound(t *testing.T) {
 	}
 }
 
+// A command adds its scenarios to those of another one, and replaces those that it has results of.
+func TestMerge(t *testing.T) {
+	dir := t.TempDir()
+	library := &peer{Name: "x", Module: "m", Version: "v1"}
+	measured := func(commit string, peers []*peer, cpu int64, names ...string) *report {
+		o := &options{rounds: 1, peers: peers}
+		for _, name := range names {
+			o.scenarios = append(o.scenarios, scenario{Name: name, Mode: "closed", Group: "echo-1", Unit: "message"})
+		}
+		r := newReport(o, cores{})
+		r.Commit = commit
+		for i := range o.scenarios {
+			if cpu > 0 {
+				r.add(run{&o.scenarios[i], peers[0], 0}, &measurement{Messages: 1, Elapsed: 1000, cpu: cpu}, nil)
+			}
+		}
+		r.summarize()
+		return r
+	}
+	write := func(r *report) {
+		t.Helper()
+		old, err := r.readOld(dir)
+		if err == nil {
+			err = r.merged(old).write(dir)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(measured("c1", []*peer{{Name: "hawser", Version: "c1"}, library}, 100, "text", "echo/16B/1", "other"))
+	write(measured("c2", []*peer{library}, 200, "text", "tls"))
+	write(measured("c3", []*peer{library}, 0, "tls", "echo/16B/1", "pipelined")) // interrupted at once
+	r, err := readReport(filepath.Join(dir, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range r.Scenarios {
+		got = append(got, fmt.Sprint(s.Name, " ", s.Origin.Commit, " ", s.Results[0].CPU.Median))
+	}
+	if want := []string{"echo/16B/1 c1 100", "text c2 200", "tls c2 200", "other c1 100"}; !slices.Equal(got, want) {
+		t.Errorf("The scenarios are %q, but should be %q.", got, want)
+	}
+	if len(r.Libraries) != 2 || r.Libraries[0].Name != "hawser" || r.Libraries[1].Name != "x" {
+		t.Errorf("The libraries are %+v.", r.Libraries)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "results.md")); err != nil || !strings.Contains(string(text), "Commits c1, c2,") {
+		t.Errorf("results.md should name both commits: %v.\n%s", err, text)
+	}
+	if names := measured("c4", []*peer{library}, 1, "tls", "pipelined").replaced(r); !slices.Equal(names, []string{"tls"}) {
+		t.Errorf("tls would be replaced, but %q was named.", names)
+	}
+	for name, change := range map[string]func(*report){
+		"another machine":           func(r *report) { r.Machine.CPU += " II" },
+		"another Go release":        func(r *report) { r.Machine.Go = "go0" },
+		"a quick run":               func(r *report) { r.Quick = true },
+		"another library's version": func(r *report) { r.Libraries = []*peer{{Name: "x", Module: "m", Version: "v2"}} },
+	} {
+		r := measured("c5", []*peer{library}, 1, "tls")
+		change(r)
+		if _, err := r.readOld(dir); err == nil {
+			t.Errorf("%s should not be merged.", name)
+		}
+	}
+	r = measured("c5", []*peer{library}, 1, "tls")
+	if old, err := r.readOld(t.TempDir()); old != nil || err != nil {
+		t.Errorf("An empty directory has nothing to merge: %v, %v.", old, err)
+	}
+}
+
+func TestThreadCounts(t *testing.T) {
+	counts, err := threadCounts(os.Getpid())
+	if err != nil || len(counts) == 0 {
+		t.Fatalf("This process has threads: %v, %v.", counts, err)
+	}
+	total := threadCount{}
+	for _, c := range counts {
+		total.switches += c.switches
+		total.cpu += c.cpu
+	}
+	if total.switches <= 0 {
+		t.Errorf("This process has never waited: %+v.", total)
+	}
+	if _, err := threadCounts(-1); err == nil {
+		t.Error("A process that does not exist should be an error.")
+	}
+}
+
+// TestTargets has one figure of each kind.
+func TestTargets(t *testing.T) {
+	at := func(v float64) *spread { return &spread{v, v, v} }
+	r := &report{Libraries: []*peer{{Name: "hawser"}, {Name: "hawser-push"}, {Name: "a"}, {Name: "b"}, {Name: "raw", Raw: true}, {Name: "rawepoll", Raw: true}}}
+	r.Scenarios = []*scenarioReport{
+		{scenario: scenario{Name: "echo/1KiB/100"}, Results: []*result{
+			{Library: "hawser", CPU: at(99), Ratio: at(0.98)}, {Library: "hawser-push", CPU: at(80), Ratio: at(0.8)}, {Library: "a", Ratio: at(1.2)}, {Library: "b", Ratio: at(1.1)}, {Library: "raw", Ratio: at(1)},
+			{Library: "rawepoll", Ratio: at(0.79)},
+		}},
+		{scenario: scenario{Name: "sleep"}, Results: []*result{{Library: "hawser", Throughput: at(100)}, {Library: "hawser-push", Throughput: at(80)}}},
+		{scenario: scenario{Name: "wakeups"}, Results: []*result{{Library: "hawser-push", Wakeups: at(0)}, {Library: "a", Wakeups: at(3)}}},
+	}
+	var b bytes.Buffer
+	r.targetTable(&b)
+	for _, want := range []string{
+		"3 of 5 targets",
+		"| hawser-push | echo/1KiB/100 | CPU time / raw | <= 0.90 | 0.80 | yes | 1.10 |",
+		"| hawser-push | echo/1KiB/100 | CPU time / rawepoll | <= 1.05 | 1.01 | yes |  |",
+		"| hawser | echo/1KiB/100 | CPU time / raw | <= 0.97 | 0.98 | no | 1.10 |",
+		"| hawser-push | sleep | messages a second / hawser | >= 0.90 | 0.80 | no |  |",
+		"| hawser-push | wakeups | wake-ups a second | <= 0 | 0 | yes | 3 |",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("The table has no %q:\n%s", want, &b)
+		}
+	}
+	b.Reset()
+	(&report{}).targetTable(&b)
+	if b.Len() > 0 {
+		t.Errorf("Without results there is no table, but %q.", &b)
+	}
+}
+
 // TestEndToEnd runs every scenario, made small, for every library, with one of them also as an external server.
 func TestEndToEnd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and starts the servers")
 	}
 	o := options{quick: true, warm: 5 * time.Millisecond, window: 20 * time.Millisecond, out: t.TempDir()}
-	external := "external[tls,broadcast,nocontext,sleep,deep,side]="
-	if err := o.prepare("^(echo/125B/1|echo/1MiB/1|echo/128B/.*|pipelined|text|compressed/.*|tls|handshake|broadcast|idle/.*|latency/20000|first|mixed)$", "", []string{external + "false"}); err != nil {
+	external := "external[tls,broadcast,nocontext,sleep,wait,procs,deep,side]="
+	if err := o.prepare("^(echo/125B/1|echo/1MiB/1|echo/128B/.*|cores|pipelined|text|compressed/.*|tls|handshake|broadcast|idle/.*|latency/20000|first|held|sleep|slow|wakeups|mixed)$", "", []string{external + "false"}); err != nil {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(o.bin)
-	o.peers[len(o.peers)-1].Command = filepath.Join(o.bin, "server") + ` -lib gorilla -handler "$BENCH_HANDLER" -compress "$BENCH_COMPRESS" -tls=$BENCH_TLS -side=$BENCH_SIDE`
+	o.peers[len(o.peers)-1].Command = filepath.Join(o.bin, "peers-server") + ` -lib gorilla -handler "$BENCH_HANDLER" -wait "$BENCH_WAIT" -compress "$BENCH_COMPRESS" -tls=$BENCH_TLS -side=$BENCH_SIDE`
 	for i := range o.scenarios {
 		s := &o.scenarios[i]
 		s.Conns = min(s.Conns, 50)
 		s.Rate = min(s.Rate, 500)
+		s.Slow = min(s.Slow, s.Conns)
 		s.Window = 1
+		if s.Name == "slow" {
+			s.Window = 5 // a third of it for each phase
+		}
 	}
 	if _, err := chooseCores(); err != nil {
 		t.Skip(err)
@@ -151,6 +277,14 @@ func TestEndToEnd(t *testing.T) {
 				if res.Memory == nil {
 					t.Errorf("%s, %s: no memory.", s.Name, res.Library)
 				}
+			case s.Mode == "quiet":
+				if res.Wakeups == nil {
+					t.Errorf("%s, %s: no wake-ups were counted, not even none.", s.Name, res.Library)
+				}
+			case s.Base != "" && res.BaseRatio == nil:
+				t.Errorf("%s, %s: no ratio to %s.", s.Name, res.Library, s.Base)
+			case s.Mode == "slow" && (res.Alone == nil || res.Early == nil || res.Latency == nil || res.SlowRatio.Median <= 0 || res.SlowRate.Median <= 0):
+				t.Errorf("%s, %s: a phase is missing.", s.Name, res.Library)
 			case res.CPU == nil || res.Throughput == nil || res.CPU.Median <= 0 || math.IsNaN(res.CPU.Median):
 				t.Errorf("%s, %s: no CPU time.", s.Name, res.Library)
 			case s.Mode == "mixed" && (res.Health == nil || res.Echo == nil || res.Health.P50.Median <= 0):
@@ -162,7 +296,7 @@ func TestEndToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"results.json", "results.md", "cpu-1.svg", "many.svg", "pipelined.svg", "broadcast.svg", "handshake.svg", "features.svg", "memory.svg", "latency.svg", "first.svg", "mixed.svg"} {
+	for _, want := range []string{"results.json", "results.md", "cpu-1.svg", "many.svg", "pipelined.svg", "broadcast.svg", "handshake.svg", "features.svg", "memory.svg", "latency.svg", "first.svg", "blocking.svg", "cores.svg", "mixed.svg"} {
 		if !slices.ContainsFunc(names, func(s string) bool { return filepath.Base(s) == want }) {
 			t.Errorf("%s was not written, only %v.", want, names)
 		}

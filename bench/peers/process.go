@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -92,6 +93,20 @@ func (p *process) line(timeout time.Duration) (string, error) {
 	}
 }
 
+// ended says how a process ended that should not have, nil if it runs. It gives it a moment: what else failed may have been the first to notice.
+func (p *process) ended() error {
+	select {
+	case line, ok := <-p.lines:
+		if ok {
+			return fmt.Errorf("the %s printed %q", p.name, line)
+		}
+		p.cmd.Wait()
+		return fmt.Errorf("the %s ended: %v, %s", p.name, p.cmd.ProcessState, p.stderr.String())
+	case <-time.After(200 * time.Millisecond):
+		return nil
+	}
+}
+
 // stop asks the process to end, and insists after a second.
 func (p *process) stop() {
 	p.stdin.Close()
@@ -144,6 +159,58 @@ func residentSize(pid int) int64 {
 		}
 	}
 	return 0
+}
+
+// idle watches a process that has nothing to do: after a third of d, to come to rest, it counts how often a thread woke up and waited again (voluntary context switches), and
+// its CPU time in nanoseconds, each per second. The process is not asked: that would wake it up.
+func (p *process) idle(ctx context.Context, d time.Duration) (wakeups, cpu float64, err error) {
+	var at [2]time.Time
+	var seen [2]map[string]threadCount
+	for i, pause := range []time.Duration{d / 3, d - d/3} {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return 0, 0, ctx.Err()
+		}
+		at[i] = time.Now()
+		if seen[i], err = threadCounts(p.cmd.Process.Pid); err != nil {
+			return 0, 0, err
+		}
+	}
+	seconds := at[1].Sub(at[0]).Seconds()
+	for thread, after := range seen[1] { // one that is new counts from 0
+		wakeups += float64(after.switches-seen[0][thread].switches) / seconds
+		cpu += float64(after.cpu-seen[0][thread].cpu) / seconds
+	}
+	return wakeups, cpu, nil
+}
+
+// A threadCount is what the kernel counts for a thread: voluntary context switches, and nanoseconds of CPU time.
+type threadCount struct{ switches, cpu int64 }
+
+func threadCounts(pid int) (map[string]threadCount, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	if err != nil || len(threads) == 0 {
+		return nil, fmt.Errorf("process %d has no threads to be seen", pid)
+	}
+	counts := make(map[string]threadCount)
+	for _, thread := range threads {
+		var c threadCount
+		status, err := os.ReadFile(filepath.Join(thread, "status"))
+		if err != nil {
+			continue // it has ended
+		}
+		for line := range strings.Lines(string(status)) {
+			if rest, ok := strings.CutPrefix(line, "voluntary_ctxt_switches:"); ok {
+				fmt.Sscan(rest, &c.switches)
+			}
+		}
+		if schedstat, err := os.ReadFile(filepath.Join(thread, "schedstat")); err == nil {
+			fmt.Sscan(string(schedstat), &c.cpu)
+		}
+		counts[thread] = c
+	}
+	return counts, nil
 }
 
 // A tail keeps the last 2 KiB of what is written to it.

@@ -10,22 +10,28 @@ import (
 	"time"
 )
 
-// A report is results.json.
+// A report is results.json. Its origin is that of the command that wrote it last.
 type report struct {
-	Commit  string  `json:"commit"`
-	Date    string  `json:"date"`
+	origin
 	Machine machine `json:"machine"`
 	Quick   bool    `json:"quick,omitempty"`
-	Rounds  int     `json:"rounds"`
-	Warm    string  `json:"warm_up"`
-	Window  string  `json:"window"`
 
 	Libraries []*peer           `json:"libraries"`
 	Scenarios []*scenarioReport `json:"scenarios"`
 }
 
+// An origin says which command measured something: results.json may hold scenarios of several.
+type origin struct {
+	Commit string `json:"commit"`
+	Date   string `json:"date"`
+	Rounds int    `json:"rounds"`
+	Warm   string `json:"warm_up"`
+	Window string `json:"window"`
+}
+
 type scenarioReport struct {
 	scenario
+	Origin  *origin   `json:"origin,omitempty"`
 	Results []*result `json:"results"`
 	Skipped []skipped `json:"skipped,omitempty"`
 }
@@ -43,6 +49,8 @@ type result struct {
 	CPU *spread `json:"cpu_ns,omitempty"`
 	// Ratio is CPU divided by that of raw in the same round.
 	Ratio *spread `json:"ratio_to_raw,omitempty"`
+	// BaseRatio is CPU divided by that of the same library in the scenario's base in the same round.
+	BaseRatio *spread `json:"ratio_to_base,omitempty"`
 	// Throughput is units per second. Busy is how much of the window the server's core was used by it: where it is well below 1 the throughput is not the server's limit.
 	Throughput *spread `json:"per_second,omitempty"`
 	Busy       *spread `json:"server_busy,omitempty"`
@@ -54,15 +62,28 @@ type result struct {
 	Health  *percentiles `json:"http_get,omitempty"`
 	Echo    *percentiles `json:"tls_echo,omitempty"`
 
+	// Alone and Early are the latency of quick connections without slow ones beside them and in the first second with them; Latency is what follows. SlowRate is how many
+	// messages of the slow ones came back each second.
+	Alone    *percentiles `json:"alone,omitempty"`
+	Early    *percentiles `json:"first_second,omitempty"`
+	SlowRate *spread      `json:"slow_per_second,omitempty"`
+	// SlowRatio is the 99th percentile of Latency divided by that of Alone in the same run.
+	SlowRatio *spread `json:"p99_to_alone,omitempty"`
+
 	Memory *memory `json:"memory,omitempty"`
+
+	// Wakeups is how often a thread of an idle process wakes up each second, IdleCPU its CPU time in nanoseconds each second.
+	Wakeups *spread `json:"wakeups_per_second,omitempty"`
+	IdleCPU *spread `json:"idle_cpu_ns_per_second,omitempty"`
 
 	Extensions string   `json:"extensions,omitempty"`
 	LateCloses int64    `json:"late_closes,omitempty"`
 	Failures   []string `json:"failures,omitempty"`
 
-	// CPURuns and RatioRuns are those of each run, in order of the rounds.
-	CPURuns   []float64 `json:"cpu_ns_runs,omitempty"`
-	RatioRuns []float64 `json:"ratio_to_raw_runs,omitempty"`
+	// CPURuns, RatioRuns and BaseRatioRuns are those of each run, in order of the rounds.
+	CPURuns       []float64 `json:"cpu_ns_runs,omitempty"`
+	RatioRuns     []float64 `json:"ratio_to_raw_runs,omitempty"`
+	BaseRatioRuns []float64 `json:"ratio_to_base_runs,omitempty"`
 
 	runs map[int]*measurement // by round
 }
@@ -87,11 +108,11 @@ type memory struct {
 
 func newReport(o *options, c cores) *report {
 	r := &report{
-		Commit: commit(), Date: time.Now().UTC().Format(time.DateOnly), Machine: readMachine(c), Quick: o.quick, Rounds: o.rounds,
-		Warm: o.warm.String(), Window: o.window.String(), Libraries: o.peers,
+		origin:  origin{Commit: commit(), Date: time.Now().UTC().Format(time.DateOnly), Rounds: o.rounds, Warm: o.warm.String(), Window: o.window.String()},
+		Machine: readMachine(c), Quick: o.quick, Libraries: o.peers,
 	}
 	for _, s := range o.scenarios {
-		r.Scenarios = append(r.Scenarios, &scenarioReport{scenario: s})
+		r.Scenarios = append(r.Scenarios, &scenarioReport{scenario: s, Origin: &r.origin})
 	}
 	return r
 }
@@ -148,28 +169,35 @@ func (r *report) summarize() {
 			}
 		}
 		s.Results = ordered
-		raw := s.result("raw")
+		raw, base := s.result("raw"), r.scenario(s.Base)
 		for _, res := range s.Results {
-			res.summarize(s, raw, r.Rounds)
+			var baseResult *result
+			if base != nil {
+				baseResult = base.result(res.Library)
+			}
+			res.summarize(s, raw, baseResult, r.Rounds)
 		}
 	}
 }
 
-func (res *result) summarize(s *scenarioReport, raw *result, rounds int) {
+func (res *result) summarize(s *scenarioReport, raw, base *result, rounds int) {
 	var runs []*measurement
-	res.CPURuns, res.RatioRuns = nil, nil
+	res.CPURuns, res.RatioRuns, res.BaseRatioRuns = nil, nil, nil
 	for round := range rounds {
 		m := res.runs[round]
 		if m == nil {
 			continue
 		}
 		runs = append(runs, m)
-		if s.Mode == "idle" {
+		if s.Mode == "idle" || s.Mode == "quiet" {
 			continue
 		}
 		res.CPURuns = append(res.CPURuns, m.perMessage())
 		if raw != nil && raw.runs[round] != nil && raw.runs[round].perMessage() > 0 {
 			res.RatioRuns = append(res.RatioRuns, m.perMessage()/raw.runs[round].perMessage())
+		}
+		if base != nil && base.runs[round] != nil && base.runs[round].perMessage() > 0 {
+			res.BaseRatioRuns = append(res.BaseRatioRuns, m.perMessage()/base.runs[round].perMessage())
 		}
 	}
 	res.Runs = len(runs)
@@ -190,7 +218,11 @@ func (res *result) summarize(s *scenarioReport, raw *result, rounds int) {
 		}
 		return
 	}
-	res.CPU, res.Ratio = spreadOf(res.CPURuns), spreadOf(res.RatioRuns)
+	if s.Mode == "quiet" {
+		res.Wakeups, res.IdleCPU = of(func(m *measurement) float64 { return m.wakeups }), of(func(m *measurement) float64 { return m.idleCPU })
+		return
+	}
+	res.CPU, res.Ratio, res.BaseRatio = spreadOf(res.CPURuns), spreadOf(res.RatioRuns), spreadOf(res.BaseRatioRuns)
 	res.Throughput = of(func(m *measurement) float64 { return float64(m.Messages) / (float64(m.Elapsed) / 1e9) })
 	res.Busy = of(func(m *measurement) float64 { return float64(m.cpu) / float64(m.Elapsed) })
 	res.Load = of(func(m *measurement) float64 { return float64(m.LoadCPU) / float64(m.Messages) })
@@ -198,6 +230,12 @@ func (res *result) summarize(s *scenarioReport, raw *result, rounds int) {
 	res.Last = percentilesOf(runs, func(m *measurement) *latency { return m.Last })
 	res.Health = percentilesOf(runs, func(m *measurement) *latency { return m.Health })
 	res.Echo = percentilesOf(runs, func(m *measurement) *latency { return m.Echo })
+	if s.Mode == "slow" {
+		res.Alone = percentilesOf(runs, func(m *measurement) *latency { return m.Alone })
+		res.Early = percentilesOf(runs, func(m *measurement) *latency { return m.Early })
+		res.SlowRatio = of(func(m *measurement) float64 { return float64(m.Latency.P99) / float64(max(m.Alone.P99, 1)) })
+		res.SlowRate = of(func(m *measurement) float64 { return m.SlowRate })
+	}
 }
 
 func percentilesOf(runs []*measurement, get func(*measurement) *latency) *percentiles {
@@ -232,7 +270,12 @@ func (r *report) write(dir string) error {
 		files[f.file] = f.svg
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o666); err != nil {
+		// Whoever is killed in the middle of it leaves the old file.
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path+".new", content, 0o666); err != nil {
+			return err
+		}
+		if err := os.Rename(path+".new", path); err != nil {
 			return err
 		}
 	}
@@ -248,6 +291,11 @@ func readReport(file string) (*report, error) {
 	r := new(report)
 	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("%s is not a results.json: %w", file, err)
+	}
+	for _, s := range r.Scenarios {
+		if s.Origin == nil { // of before several commands could write to one
+			s.Origin = &r.origin
+		}
 	}
 	return r, nil
 }

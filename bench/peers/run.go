@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -73,11 +75,16 @@ type measurement struct {
 	Extensions string   `json:"extensions"`
 	Compressed int64    `json:"compressed"`
 	Replies    int64    `json:"replies"`
+	Alone      *latency `json:"alone"`
+	Early      *latency `json:"early"`
+	SlowRate   float64  `json:"slow_rate"`
 	LateCloses int64    `json:"late_closes"`
 
 	// The server's CPU time in the window, and its memory for each connection.
 	cpu                       int64
 	heap, stack, runtime, rss float64
+	// Of a process that has nothing to do: how often it woke up, and its CPU time in nanoseconds, each second.
+	wakeups, idleCPU float64
 }
 
 // perMessage is the CPU time of the server per message, in nanoseconds.
@@ -92,19 +99,27 @@ func (m *measurement) perMessage() float64 {
 func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, error) {
 	raiseLimit()
 	s := r.scenario
-	argv := []string{filepath.Join(o.bin, "server"), "-lib", r.peer.Name, "-handler", s.Handler, "-compress", s.Compress, "-buffer", fmt.Sprint(rawBuffer(s))}
+	argv := []string{filepath.Join(o.bin, "peers-server"), "-lib", r.peer.Name, "-handler", s.Handler, "-compress", s.Compress, "-buffer", fmt.Sprint(rawBuffer(s))}
+	if s.Wait > 0 {
+		argv = append(argv, "-wait", s.Wait.String())
+	}
 	if s.TLS {
 		argv = append(argv, "-tls")
 	}
 	if s.Side {
 		argv = append(argv, "-side")
 	}
-	env := []string{"GOMAXPROCS=1"}
+	serverCores, loadCores := []int{c.server}, c.load
+	if s.Procs > 1 {
+		serverCores = append(slices.Clone(c.load), c.server)
+		loadCores = serverCores
+	}
+	env := []string{fmt.Sprintf("GOMAXPROCS=%d", max(s.Procs, 1))}
 	if r.peer.Command != "" {
 		argv = []string{"/bin/sh", "-c", "exec " + r.peer.Command}
-		env = append(env, "BENCH_HANDLER="+s.Handler, "BENCH_COMPRESS="+s.Compress, fmt.Sprintf("BENCH_TLS=%t", s.TLS), fmt.Sprintf("BENCH_SIDE=%t", s.Side))
+		env = append(env, "BENCH_HANDLER="+s.Handler, "BENCH_COMPRESS="+s.Compress, "BENCH_WAIT="+s.Wait.String(), fmt.Sprintf("BENCH_TLS=%t", s.TLS), fmt.Sprintf("BENCH_SIDE=%t", s.Side))
 	}
-	server, err := start(ctx, "server", []int{c.server}, env, argv...)
+	server, err := start(ctx, "server", serverCores, env, argv...)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +141,8 @@ func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, er
 
 	window := o.window * time.Duration(max(s.Window, 1))
 	argv = []string{
-		filepath.Join(o.bin, "load"), "-addr", fields[1], "-mode", s.Mode, "-conns", fmt.Sprint(s.Conns), "-size", fmt.Sprint(s.Size),
-		"-inflight", fmt.Sprint(s.Inflight), "-compress", s.Compress, "-rate", fmt.Sprint(s.Rate), "-warm", o.warm.String(), "-window", window.String(),
+		filepath.Join(o.bin, "peers-load"), "-addr", fields[1], "-mode", s.Mode, "-conns", fmt.Sprint(s.Conns), "-size", fmt.Sprint(s.Size),
+		"-inflight", fmt.Sprint(s.Inflight), "-compress", s.Compress, "-rate", fmt.Sprint(s.Rate), "-slow", fmt.Sprint(s.Slow), "-warm", o.warm.String(), "-window", window.String(),
 		fmt.Sprintf("-text=%t", s.Text), fmt.Sprintf("-tls=%t", s.TLS), fmt.Sprintf("-raw=%t", r.peer.Raw),
 	}
 	for _, f := range fields[2:] {
@@ -139,16 +154,17 @@ func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, er
 			argv = append(argv, "-echo", value)
 		}
 	}
-	load, err := start(ctx, "load generator", c.load, nil, argv...)
+	load, err := start(ctx, "load generator", loadCores, nil, argv...)
 	if err != nil {
 		return nil, err
 	}
 	defer load.stop()
 	var begin, end, idle stats
+	m := new(measurement)
 	for {
 		line, err := load.line(60*time.Second + o.warm + window)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, server.ended())
 		}
 		switch line {
 		case "mark open":
@@ -159,8 +175,11 @@ func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, er
 			end, err = server.ask(syscall.SIGUSR1)
 		case "mark idle":
 			idle, err = server.ask(syscall.SIGUSR2)
+		case "mark quiet":
+			m.wakeups, m.idleCPU, err = server.idle(ctx, window)
 		default:
-			return r.result(line, begin, end, before, idle)
+			server.stop() // first: one that ends has less to do than one whose connections end
+			return m, r.result(m, line, begin, end, before, idle)
 		}
 		if err != nil {
 			return nil, err
@@ -172,24 +191,26 @@ func (r run) measure(ctx context.Context, o *options, c cores) (*measurement, er
 }
 
 // result reads the load generator's last line.
-func (r run) result(line string, begin, end, before, idle stats) (*measurement, error) {
-	m := new(measurement)
+func (r run) result(m *measurement, line string, begin, end, before, idle stats) error {
 	if err := json.Unmarshal([]byte(line), m); err != nil {
-		return nil, fmt.Errorf("the load generator printed %q: %w", line, err)
+		return fmt.Errorf("the load generator printed %q: %w", line, err)
 	}
 	m.cpu = end.CPU - begin.CPU
-	if r.scenario.Mode == "idle" {
+	switch r.scenario.Mode {
+	case "idle":
 		per := func(after, before int64) float64 { return float64(after-before) / float64(r.scenario.Conns) }
 		m.heap, m.stack, m.runtime, m.rss = per(idle.Heap, before.Heap), per(idle.Stack, before.Stack), per(idle.Runtime, before.Runtime), per(idle.rss, before.rss)
-		return m, nil
+		return nil
+	case "quiet":
+		return nil
 	}
 	if m.Messages == 0 {
-		return nil, fmt.Errorf("no message came back")
+		return fmt.Errorf("no message came back")
 	}
 	if m.Replies > 0 && m.Compressed == 0 {
-		return nil, fmt.Errorf("none of %d replies was compressed", m.Replies)
+		return fmt.Errorf("none of %d replies was compressed", m.Replies)
 	}
-	return m, nil
+	return nil
 }
 
 // waitForConns waits until the server knows all connections. One that does not count them gets half a second.

@@ -54,7 +54,7 @@ func (b Bars) SVG() []byte {
 	for i, p := range b.Panels {
 		s := scale{low: 0, high: high * 1.18, from: margin + labels + float64(i)*(panelWidth+22)}
 		s.to = s.from + panelWidth
-		c.text(s.from, top+16, "panel", "start", p.Title)
+		c.panelTitle(s.from, top+16, panelWidth, p.Title)
 		first := top + panelHead
 		for _, t := range s.linearTicks(max(int(panelWidth/70), 2)) {
 			c.line(s.at(t), first, s.at(t), first+body, "grid")

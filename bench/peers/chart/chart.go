@@ -59,6 +59,16 @@ func (c *canvas) text(x, y float64, class, anchor, s string) {
 	c.printf(`<text x="%.1f" y="%.1f" class="%s" text-anchor="%s">%s</text>`+"\n", x, y, class, anchor, html.EscapeString(s))
 }
 
+// panelTitle writes the title of a panel, smaller if it has too little room.
+func (c *canvas) panelTitle(x, y, room float64, title string) {
+	const size, perChar = 13.0, 8.2
+	if w := float64(len(title)) * perChar; w > room {
+		c.printf(`<text x="%.1f" y="%.1f" class="panel" style="font-size:%.1fpx">%s</text>`+"\n", x, y, size*room/w, html.EscapeString(title))
+		return
+	}
+	c.text(x, y, "panel", "start", title)
+}
+
 func (c *canvas) line(x1, y1, x2, y2 float64, class string) {
 	c.printf(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="%s"/>`+"\n", x1, y1, x2, y2, class)
 }
@@ -143,9 +153,13 @@ func (s scale) linearTicks(most int) (ticks []float64) {
 
 // labelWidth is the room that the rows' labels need.
 func labelWidth(rows []Row) float64 {
-	longest := 0
+	longest := 0.0
 	for _, r := range rows {
-		longest = max(longest, len(r.Label))
+		w := float64(len(r.Label)) * charWidth
+		if r.Kind == Ours {
+			w *= 1.2 // it is bold
+		}
+		longest = max(longest, w)
 	}
-	return float64(longest)*charWidth + 14
+	return longest + 14
 }

@@ -60,12 +60,13 @@ func TestDots(t *testing.T) {
 			texts := check(t, Dots{
 				Title: "Title", Subtitle: "Subtitle", Axis: "ratio", Source: "source", Rows: rows, Columns: 2, Format: decimals, Tick: decimals, Line: 1, OwnAxes: own,
 				Panels: []Panel{
-					{"16 B", []*Value{{0.9, 0.8, 1}, {1.5, 1.4, 1.6}, {1, 1, 1}}},
-					{"1 KiB", []*Value{{0.95, 0.9, 1}, nil, {1, 1, 1}}},
-					{"empty", []*Value{nil, nil, nil}},
+					{Title: "16 B", Values: []*Value{{0.9, 0.8, 1}, {1.5, 1.4, 1.6}, {1, 1, 1}}},
+					{Title: "1 KiB", Values: []*Value{{0.95, 0.9, 1}, nil, {1, 1, 1}}},
+					{Title: "empty", Values: []*Value{nil, nil, nil}},
+					{Title: "time", Axis: "after", Format: func(v float64) string { return fmt.Sprintf("%.1f s", v) }, Values: []*Value{{200, 180, 300}, nil, {150, 140, 160}}},
 				},
 			}.SVG())
-			wantTexts(t, texts, "Title", "Subtitle", "ratio", "source", "hawser", "a<b&c", "raw", "16 B", "1 KiB", "0.90", "1.50", "not available")
+			wantTexts(t, texts, "Title", "Subtitle", "ratio", "source", "hawser", "a<b&c", "raw", "16 B", "1 KiB", "0.90", "1.50", "not available", "after", "200.0 s")
 		})
 	}
 }

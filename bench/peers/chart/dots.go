@@ -1,6 +1,9 @@
 package chart
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // A Value is a median and the range around it.
 type Value struct{ Mid, Low, High float64 }
@@ -9,6 +12,9 @@ type Value struct{ Mid, Low, High float64 }
 type Panel struct {
 	Title  string
 	Values []*Value
+	// Axis and Format, if set, are this panel's instead of the chart's; Format writes ticks, too. Panels with the same Axis share one.
+	Axis   string
+	Format func(float64) string
 }
 
 // Dots has a row for each of those compared and a panel for each question: a dot for the median, a bar for the range, and the value beside it. The axis is logarithmic,
@@ -29,10 +35,9 @@ type Dots struct {
 }
 
 const (
-	rowHeight  = 20.0
-	panelHead  = 30.0
-	panelFoot  = 40.0
-	valueWidth = 44.0
+	rowHeight = 20.0
+	panelHead = 30.0
+	panelFoot = 40.0
 )
 
 // SVG draws the chart.
@@ -43,11 +48,17 @@ func (d Dots) SVG() []byte {
 	panelWidth := (width - 2*margin - labels - float64(columns-1)*22) / float64(columns)
 	panelRows := (len(d.Panels) + columns - 1) / max(columns, 1)
 	body := float64(len(d.Rows)) * rowHeight
-	low, high := d.domain(d.Panels)
 	for i, p := range d.Panels {
-		if d.OwnAxes {
-			low, high = d.domain(d.Panels[i : i+1])
+		together := d.Panels[i : i+1]
+		if !d.OwnAxes {
+			together = nil
+			for _, q := range d.Panels {
+				if q.Axis == p.Axis {
+					together = append(together, q)
+				}
+			}
 		}
+		low, high := d.domain(together)
 		column, row := i%columns, i/columns
 		x := margin + labels + float64(column)*(panelWidth+22)
 		y := headHeight + float64(row)*(panelHead+body+panelFoot)
@@ -85,13 +96,17 @@ func (d Dots) domain(panels []Panel) (low, high float64) {
 }
 
 func (d Dots) panel(c *canvas, p Panel, s scale, y float64) {
-	top, bottom := y+panelHead, y+panelHead+float64(len(d.Rows))*rowHeight
-	c.text(s.from, y+16, "panel", "start", p.Title)
-	for _, t := range s.logTicks(10, func(v float64) float64 { return float64(len(d.Tick(v))) * charWidth }) {
-		c.line(s.at(t), top, s.at(t), bottom, "grid")
-		c.text(s.at(t), bottom+15, "tick", "middle", d.Tick(t))
+	format, tick, axis := d.Format, d.Tick, cmp.Or(p.Axis, d.Axis)
+	if p.Format != nil {
+		format, tick = p.Format, p.Format
 	}
-	c.text((s.from+s.to)/2, bottom+31, "axis", "middle", d.Axis)
+	top, bottom := y+panelHead, y+panelHead+float64(len(d.Rows))*rowHeight
+	c.panelTitle(s.from, y+16, s.to-s.from, p.Title)
+	for _, t := range s.logTicks(10, func(v float64) float64 { return float64(len(tick(v))) * charWidth }) {
+		c.line(s.at(t), top, s.at(t), bottom, "grid")
+		c.text(s.at(t), bottom+15, "tick", "middle", tick(t))
+	}
+	c.text((s.from+s.to)/2, bottom+31, "axis", "middle", axis)
 	if d.Line > 0 {
 		c.line(s.at(d.Line), top-4, s.at(d.Line), bottom, "line")
 	}
@@ -111,10 +126,10 @@ func (d Dots) panel(c *canvas, p Panel, s scale, y float64) {
 		}
 		c.printf(`<circle cx="%.1f" cy="%.1f" r="%.1f" class="%s"/>`+"\n", x, cy, radius, r.Kind.mark())
 		class := "value " + r.Kind.label()
-		if right := s.at(v.High) + 9; right+valueWidth < s.to+18 {
-			c.text(right, cy+4, class, "start", d.Format(v.Mid))
+		if right := s.at(v.High) + 9; right+float64(len(format(v.Mid)))*charWidth < s.to+12 {
+			c.text(right, cy+4, class, "start", format(v.Mid))
 		} else {
-			c.text(s.at(v.Low)-9, cy+4, class, "end", d.Format(v.Mid))
+			c.text(s.at(v.Low)-9, cy+4, class, "end", format(v.Mid))
 		}
 	}
 }

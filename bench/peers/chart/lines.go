@@ -71,10 +71,13 @@ func (l Lines) SVG() []byte {
 		at, y  float64
 	}
 	var ends []end
-	peers := 0
+	peers, ours := 0, 0
 	for _, s := range order {
 		colour, dash := "--ours", ""
 		switch s.Kind {
+		case Ours:
+			dash = curveDashes[ours%len(curveDashes)]
+			ours++
 		case Peer:
 			colour, dash = curveColours[peers%len(curveColours)], curveDashes[peers/len(curveColours)%len(curveDashes)]
 			peers++

@@ -196,6 +196,20 @@ func TestAgreed(t *testing.T) {
 	}
 }
 
+func TestMarks(t *testing.T) {
+	o := &options{size: 125, compress: "off", inflight: 2, mode: "held"}
+	w, err := newWire(o, 15)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(w.ends) != 2 || len(w.payloads) != 2 || w.payloads[0][0] == waitMark || w.payloads[1][0] != waitMark || w.bytes[w.ends[0]+6]^w.bytes[w.ends[0]+2] != waitMark {
+		t.Errorf("A plain message and a marked one are wanted, in one write: %q, ends %v.", w.payloads, w.ends)
+	}
+	if w := newMessages(o, true); len(w.ends) != 2 || len(w.payloads) != 1 || w.payloads[0][0] != waitMark {
+		t.Errorf("Two marked messages that are alike are wanted: %q, ends %v.", w.payloads, w.ends)
+	}
+}
+
 func TestRing(t *testing.T) {
 	var r ring
 	next, want := time.Duration(0), time.Duration(0)
@@ -217,6 +231,9 @@ func TestRing(t *testing.T) {
 func TestModes(t *testing.T) {
 	echo := func(c *hawser.Conn) {
 		for m, err := range c.Messages() {
+			if err == nil && m.Data[0] == waitMark {
+				time.Sleep(2 * time.Millisecond)
+			}
 			if err != nil || c.Write(m.Type, m.Data) != nil {
 				return
 			}
@@ -253,6 +270,10 @@ func TestModes(t *testing.T) {
 			{mode: "closed", conns: 2, size: 1 << 20},
 			{mode: "open", conns: 5, size: 125, rate: 2000},
 			{mode: "first", conns: 2, size: 125, inflight: 16},
+			{mode: "held", conns: 1, size: 125, inflight: 2},
+			{mode: "slow", conns: 5, slow: 2, size: 125, rate: 2000},
+			{mode: "closed", conns: 5, slow: 5, size: 125},
+			{mode: "quiet", conns: 5, size: 125},
 			{mode: "handshake", conns: 4},
 			{mode: "idle", conns: 50, size: 125},
 			{mode: "broadcast", conns: 1, size: 512},
@@ -260,6 +281,9 @@ func TestModes(t *testing.T) {
 			name := o.mode
 			if raw {
 				name += "/raw"
+			}
+			if raw && o.mode == "held" {
+				continue // the references know no messages, so they cannot wait for the second
 			}
 			t.Run(name, func(t *testing.T) {
 				o.addr, o.raw, o.compress = ln.Addr().String(), raw, "off"
@@ -275,19 +299,30 @@ func TestModes(t *testing.T) {
 				}
 				want := []string{"begin", "end"}
 				switch o.mode {
-				case "idle":
-					want = []string{"idle"}
+				case "idle", "quiet":
+					want = []string{o.mode}
 				case "broadcast":
 					want = []string{"open", "begin", "end"}
 				}
 				if !slices.Equal(marks, want) {
 					t.Errorf("The marks were %v, but should be %v.", marks, want)
 				}
-				if o.mode != "idle" && (r.Messages == 0 || r.Elapsed <= 0) {
+				if o.mode != "idle" && o.mode != "quiet" && (r.Messages == 0 || r.Elapsed <= 0) {
 					t.Errorf("Nothing was measured: %+v.", r)
 				}
-				if (o.mode == "open" || o.mode == "first") && (r.Latency.Count == 0 || r.Latency.P50 <= 0 || r.Latency.Max < r.Latency.P50) {
+				if (o.mode == "open" || o.mode == "first" || o.mode == "held") && (r.Latency.Count == 0 || r.Latency.P50 <= 0 || r.Latency.Max < r.Latency.P50) {
 					t.Errorf("The latency is %+v.", r.Latency)
+				}
+				if o.mode == "slow" {
+					if all := r.Alone.Count + r.Early.Count + r.Latency.Count; all != 100 || min(r.Alone.Count, r.Early.Count, r.Latency.Count) < 25 {
+						t.Errorf("2,000 a second for 50 ms are 100 messages, a third in each phase, but there were %d, %d and %d.", r.Alone.Count, r.Early.Count, r.Latency.Count)
+					}
+					if r.SlowRate <= 0 || r.Messages <= 100 {
+						t.Errorf("Nothing came on the slow connections: %d messages, %.0f a second.", r.Messages, r.SlowRate)
+					}
+				}
+				if o.mode == "held" && r.Last.P50 < 2*time.Millisecond {
+					t.Errorf("The second message waits 2 ms, but the median of the second reply is %v.", r.Last.P50)
 				}
 				if o.mode == "open" && r.Messages != 100 {
 					t.Errorf("2,000 a second for 50 ms are 100 messages, but %d came.", r.Messages)
@@ -334,7 +369,7 @@ func TestOpenLoopDoesNotWaitForTheServer(t *testing.T) {
 }
 
 func TestBadOptions(t *testing.T) {
-	for _, o := range []options{{}, {addr: "nonsense"}, {addr: "[::1]:1"}, {addr: "127.0.0.1:1", conns: 1, mode: "closed", compress: "off"}} {
+	for _, o := range []options{{}, {addr: "nonsense"}, {addr: "[::1]:1"}, {addr: "127.0.0.1:1", conns: 1, slow: 2}, {addr: "127.0.0.1:1", conns: 1, mode: "closed", compress: "off"}} {
 		if _, err := run(&o, nil); err == nil {
 			t.Errorf("%+v should be an error.", o)
 		}

@@ -29,6 +29,8 @@ type loop struct {
 	buf     []byte
 	conns   []*conn
 	wire    *wire
+	// marked is what the last o.slow connections send instead: messages for which handler wait waits.
+	marked *wire
 
 	// The answer of the first connection to the offer of extensions; all must be alike.
 	extensions string
@@ -40,6 +42,8 @@ type loop struct {
 	opened      int
 
 	latency, last histogram.Histogram
+	alone, early  histogram.Histogram // of mode slow
+	slowRate      float64
 	lateCloses    int64
 }
 
@@ -155,8 +159,15 @@ func (l *loop) open(n int) error {
 	if l.wire, err = newWire(l.o, bits); err != nil {
 		return err
 	}
-	for _, c := range l.conns {
-		c.parser = parser{w: l.wire, text: l.o.text, compressing: l.o.compress != "off" && !l.o.raw, context: serverContext}
+	if l.o.slow > 0 {
+		l.marked = newMessages(l.o, true)
+	}
+	for i, c := range l.conns {
+		w := l.wire
+		if i >= len(l.conns)-l.o.slow {
+			w = l.marked
+		}
+		c.parser = parser{w: w, text: l.o.text, compressing: l.o.compress != "off" && !l.o.raw, context: serverContext}
 	}
 	return nil
 }
@@ -278,7 +289,7 @@ func (l *loop) send(c *conn, m int) error {
 }
 
 func (l *loop) flush(c *conn) error {
-	w := l.wire
+	w := c.parser.w
 	for c.owed > 0 {
 		start := 0
 		if c.next > 0 {

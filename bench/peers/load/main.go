@@ -5,7 +5,7 @@
 //
 // At the ends of the measured window nothing is in flight: it prints "mark begin" or "mark end" and waits for a line on its standard input, so that the one who started
 // it can read the server's CPU time for exactly the messages counted. "mark open" asks to wait until the server knows all connections, "mark idle" to measure its
-// memory. At the end it prints one line of JSON: see [Result].
+// memory, "mark quiet" what it does when nothing is to be done. At the end it prints one line of JSON: see [Result].
 package main
 
 import (
@@ -32,8 +32,10 @@ type options struct {
 	compress     string
 	tls          bool
 	rate         float64
+	slow         int
 	warm, window time.Duration
 	health, echo string
+	leave        bool // the connections open, for the end of the process
 }
 
 // A Result is the line printed at the end.
@@ -44,11 +46,16 @@ type Result struct {
 	Elapsed  int64 `json:"elapsed_ns"`
 	// CPU is the load generator's own CPU time in the window.
 	CPU int64 `json:"cpu_ns"`
-	// Latency is that of each message. In open mode it is counted from the time at which the message should have been sent, in mode first from the time at which the
-	// sixteen messages were sent to the first reply.
+	// Latency is that of each message. In open mode it is counted from the time at which the message should have been sent, in modes first and held from the time at which the
+	// messages in flight were sent to the first reply.
 	Latency *Latency `json:"latency,omitempty"`
-	// Last, in mode first, is the time until the last of the replies.
+	// Last, in modes first and held, is the time until the last of the replies.
 	Last *Latency `json:"last,omitempty"`
+	// In mode slow, Alone is the latency of the quick connections before the slow ones begin, Early that in the first second with them, and Latency what follows.
+	// SlowRate is how many messages a second came back on the slow ones.
+	Alone    *Latency `json:"alone,omitempty"`
+	Early    *Latency `json:"early,omitempty"`
+	SlowRate float64  `json:"slow_rate,omitempty"`
 	// Health and Echo are the probes' round trips in mode mixed.
 	Health *Latency `json:"health,omitempty"`
 	Echo   *Latency `json:"echo,omitempty"`
@@ -65,7 +72,7 @@ func main() {
 	log.SetPrefix("load: ")
 	var o options
 	flag.StringVar(&o.addr, "addr", "", "the server's `address`")
-	flag.StringVar(&o.mode, "mode", "closed", "closed, open, broadcast, handshake, idle, first or mixed")
+	flag.StringVar(&o.mode, "mode", "closed", "closed, open, slow, broadcast, handshake, idle, quiet, first, held or mixed")
 	flag.BoolVar(&o.raw, "raw", false, "the server returns bytes and speaks no WebSocket")
 	flag.IntVar(&o.conns, "conns", 1, "the number of connections; of handshakes at the same time in mode handshake")
 	flag.IntVar(&o.size, "size", 125, "`bytes` of a message")
@@ -73,7 +80,8 @@ func main() {
 	flag.BoolVar(&o.text, "text", false, "text messages instead of binary ones")
 	flag.StringVar(&o.compress, "compress", "off", "off, context or nocontext")
 	flag.BoolVar(&o.tls, "tls", false, "connect with TLS; closed and idle only")
-	flag.Float64Var(&o.rate, "rate", 1000, "messages per second over all connections, in mode open")
+	flag.Float64Var(&o.rate, "rate", 1000, "messages per second over all connections, in modes open and slow")
+	flag.IntVar(&o.slow, "slow", 0, "how many of the connections send messages for which the server's handler wait waits")
 	flag.DurationVar(&o.warm, "warm", 200*time.Millisecond, "how long to warm up")
 	flag.DurationVar(&o.window, "window", time.Second, "how long to measure")
 	flag.StringVar(&o.health, "health", "", "the `address` that serves GET /healthz, for mode mixed")
@@ -84,6 +92,7 @@ func main() {
 	if o.mode == "mixed" {
 		runtime.GOMAXPROCS(4) // the loop, and threads that block in the kernel and must get a P when they return
 	}
+	o.leave = true
 	r, err := run(&o, gate)
 	if err != nil {
 		log.Fatal(err)
@@ -91,6 +100,7 @@ func main() {
 	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
 		log.Fatal(err)
 	}
+	stdin.ReadString('\n') // until the one who started it has stopped the server: that thousands of connections end one by one is not measured, and takes time
 }
 
 var stdin = bufio.NewReader(os.Stdin)
@@ -108,6 +118,9 @@ func run(o *options, gate func(string) error) (*Result, error) {
 	if o.addr == "" {
 		return nil, fmt.Errorf("-addr is missing")
 	}
+	if o.slow > o.conns {
+		return nil, fmt.Errorf("of %d connections %d cannot be slow", o.conns, o.slow)
+	}
 	r := &Result{Conns: o.conns}
 	if o.tls {
 		return r, runTLS(o, r, gate)
@@ -116,7 +129,9 @@ func run(o *options, gate func(string) error) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer l.close()
+	if !o.leave {
+		defer l.close()
+	}
 	if o.mode == "handshake" {
 		err := l.measure(r, gate, l.handshakes)
 		r.LateCloses = l.lateCloses
@@ -142,12 +157,19 @@ func run(o *options, gate func(string) error) (*Result, error) {
 		r.Latency = summary(&l.latency)
 	case "broadcast":
 		err = l.measure(r, gate, l.broadcast)
-	case "first":
+	case "slow":
+		err = l.measure(r, gate, l.slow)
+		r.Alone, r.Early, r.Latency, r.SlowRate = summary(&l.alone), summary(&l.early), summary(&l.latency), l.slowRate
+	case "first", "held":
 		err = l.measure(r, gate, l.first)
 		r.Latency, r.Last = summary(&l.latency), summary(&l.last)
 	case "idle":
 		if err = l.exchange(3); err == nil {
 			err = gate("idle")
+		}
+	case "quiet":
+		if err = l.exchange(3); err == nil {
+			err = gate("quiet")
 		}
 	default:
 		err = fmt.Errorf("there is no mode %q", o.mode)

@@ -87,28 +87,91 @@ func (l *loop) openLoop(d time.Duration, record bool) (count int64, err error) {
 			}
 		}
 	}
-	total := int64(d.Seconds() * l.o.rate)
-	interval := float64(time.Second) / l.o.rate
-	sent := int64(0)
-	var failed error
-	err = l.spin(&count, func(time.Time) bool { return failed != nil || sent == total && l.outstanding == 0 }, func(now time.Time) int {
-		for elapsed := now.Sub(start); sent < total; sent++ {
-			due := time.Duration(float64(sent) * interval)
-			if due > elapsed {
-				return 0
+	p := &pacer{l: l, conns: l.conns, start: start, total: int64(d.Seconds() * l.o.rate)}
+	err = l.spin(&count, func(time.Time) bool { return p.failed != nil || p.sent == p.total && l.outstanding == 0 }, p.send)
+	if err == nil {
+		err = p.failed
+	}
+	return count, err
+}
+
+// A pacer sends total messages at the rate of the options, on one connection after the other.
+type pacer struct {
+	l           *loop
+	conns       []*conn
+	start       time.Time
+	sent, total int64
+	failed      error
+}
+
+// send sends what is due, and returns how long to wait, in milliseconds.
+func (p *pacer) send(now time.Time) int {
+	for elapsed := now.Sub(p.start); p.sent < p.total; p.sent++ {
+		due := time.Duration(float64(p.sent) * float64(time.Second) / p.l.o.rate)
+		if due > elapsed {
+			return 0
+		}
+		c := p.conns[p.sent%int64(len(p.conns))]
+		c.intended.push(due)
+		p.l.outstanding++
+		if p.failed = p.l.send(c, 1); p.failed != nil {
+			return 0
+		}
+	}
+	return 100
+}
+
+// slow is the open loop over the quick connections, and later a closed loop over the slow ones beside it. What is due before the slow ones begin is counted alone; what is
+// due in the first second with them, early; and the rest by itself. A short window has a third for each. Warming up knows the quick ones only: the server has not met a
+// slow handler when the window begins.
+func (l *loop) slow(d time.Duration, record bool) (count int64, err error) {
+	quick, slow := l.conns[:len(l.conns)-l.o.slow], l.conns[len(l.conns)-l.o.slow:]
+	learning := min(time.Second, d/3)
+	begin := (d - learning) / 2
+	learned := begin + learning
+	start := time.Now()
+	p := &pacer{l: l, conns: quick, start: start, total: int64(d.Seconds() * l.o.rate)}
+	begun, replies := false, 0
+	l.received = func(c *conn, m int) {
+		now := time.Since(start)
+		count += int64(m)
+		l.outstanding -= m
+		if c.index >= len(quick) {
+			replies += m
+			if now < d && p.failed == nil {
+				l.outstanding += m
+				p.failed = l.send(c, m)
 			}
-			c := l.conns[sent%int64(len(l.conns))]
-			c.intended.push(due)
-			l.outstanding++
-			if failed = l.send(c, 1); failed != nil {
-				return 0
+			return
+		}
+		for range m {
+			switch due := c.intended.pop(); {
+			case !record:
+			case due < begin:
+				l.alone.Record(now - due)
+			case due < learned:
+				l.early.Record(now - due)
+			default:
+				l.latency.Record(now - due)
 			}
 		}
-		return 100
+	}
+	err = l.spin(&count, func(time.Time) bool { return p.failed != nil || p.sent == p.total && l.outstanding == 0 }, func(now time.Time) int {
+		if record && !begun && now.Sub(start) >= begin {
+			begun = true
+			for _, c := range slow {
+				l.outstanding++
+				if p.failed = l.send(c, 1); p.failed != nil {
+					return 0
+				}
+			}
+		}
+		return p.send(now)
 	})
 	if err == nil {
-		err = failed
+		err = p.failed
 	}
+	l.slowRate = float64(replies) / (time.Since(start) - begin).Seconds()
 	return count, err
 }
 

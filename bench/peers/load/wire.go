@@ -33,25 +33,15 @@ const cycle = 32
 
 // newWire encodes the messages. windowBits is what the server allows our compressor with context takeover.
 func newWire(o *options, windowBits int) (*wire, error) {
+	if o.compress == "off" || o.raw {
+		if o.mode == "held" {
+			return newMessages(o, false, true), nil
+		}
+		return newMessages(o, false), nil
+	}
 	rng := rand.New(rand.NewPCG(6455, uint64(o.size)))
 	w := &wire{raw: o.raw}
-	first := byte(0x80 | opcodeBinary)
-	if o.text {
-		first = 0x80 | opcodeText
-	}
-	if o.compress == "off" || o.raw {
-		payload := make([]byte, o.size)
-		for i := range payload {
-			payload[i] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[rng.IntN(64)]
-		}
-		w.payloads = [][]byte{payload}
-		// As many as are in flight, so that they leave in one write, and all alike, so that they may begin anywhere.
-		key := rng.Uint32()
-		for range max(o.inflight, 1) {
-			w.append(first, key, payload)
-		}
-		return w, nil
-	}
+	first := o.first() | rsv1
 	var compressed bytes.Buffer
 	fw, err := flate.NewWriterWindow(&compressed, 1<<windowBits)
 	if err != nil {
@@ -75,9 +65,42 @@ func newWire(o *options, windowBits int) (*wire, error) {
 		if !ok {
 			return nil, fmt.Errorf("the compressor's output does not end as RFC 7692, 7.2.1 wants")
 		}
-		w.append(first|rsv1, rng.Uint32(), p)
+		w.append(first, rng.Uint32(), p)
 	}
 	return w, nil
+}
+
+// waitMark is the first octet of a message for which the server's handler wait waits. No other message begins with it.
+const waitMark = '!'
+
+// newMessages encodes messages without compression, one for each of marks, which says whether it begins with waitMark.
+func newMessages(o *options, marks ...bool) *wire {
+	rng := rand.New(rand.NewPCG(6455, uint64(o.size)))
+	w := &wire{raw: o.raw}
+	for _, marked := range marks {
+		payload := make([]byte, o.size)
+		for i := range payload {
+			payload[i] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[rng.IntN(64)]
+		}
+		if marked && o.size > 0 {
+			payload[0] = waitMark
+		}
+		w.payloads = append(w.payloads, payload)
+	}
+	// As many as are in flight, so that they leave in one write. If there is one message, all are alike, and may begin anywhere.
+	key := rng.Uint32()
+	for i := range max(o.inflight, len(marks)) {
+		w.append(o.first(), key, w.payloads[i%len(marks)])
+	}
+	return w
+}
+
+// first is the first octet of a frame: FIN and the opcode.
+func (o *options) first() byte {
+	if o.text {
+		return 0x80 | opcodeText
+	}
+	return 0x80 | opcodeBinary
 }
 
 // record makes text as applications send it: keys that repeat, values that do not.

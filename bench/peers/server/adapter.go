@@ -60,13 +60,14 @@ type setup struct {
 	handler  string
 	compress string
 	buffer   int
+	wait     time.Duration // of handler wait
 	tls      *tls.Config
 	pem      certificate
 	conns    atomic.Int64
 }
 
 func newSetup(handler, compress string, useTLS bool, buffer int) (*setup, error) {
-	if !slices.Contains([]string{"echo", "sleep", "deep", "broadcast"}, handler) {
+	if !slices.Contains([]string{"echo", "sleep", "wait", "deep", "broadcast"}, handler) {
 		return nil, fmt.Errorf("there is no handler %q", handler)
 	}
 	if !slices.Contains([]string{"off", "context", "nocontext"}, compress) {
@@ -85,13 +86,38 @@ func newSetup(handler, compress string, useTLS bool, buffer int) (*setup, error)
 	return s, nil
 }
 
-// work is what the handler does before it replies.
-func (s *setup) work() {
+// waitMark is the first octet of a message for which handler wait waits. The load generator has the same constant.
+const waitMark = '!'
+
+// work is what the handler does with a message before it replies. It does not retain message.
+func (s *setup) work(message []byte) {
 	switch s.handler {
+	case "wait":
+		// As a handler does that asks a database: the goroutine is parked, the thread is free.
+		if len(message) > 0 && message[0] == waitMark {
+			time.Sleep(s.wait)
+		}
 	case "sleep":
 		nanosleep(100 * time.Microsecond)
 	case "deep":
 		deep()
+	}
+}
+
+// workFrame is work for the references, which know no messages: with one message in flight, what a read returns begins with the frame of one. It unmasks the first octet
+// of a payload of less than 64 KiB.
+func (s *setup) workFrame(b []byte) {
+	if s.handler != "wait" {
+		s.work(nil)
+		return
+	}
+	key := 2
+	if len(b) > 1 && b[1]&0x7f == 126 {
+		key = 4
+	}
+	if len(b) > key+4 {
+		first := [1]byte{b[key+4] ^ b[key]}
+		s.work(first[:])
 	}
 }
 

@@ -46,7 +46,7 @@ var coderAdapter = adapter{
 				if err != nil {
 					return
 				}
-				s.work()
+				s.work(message)
 				if s.handler == "broadcast" {
 					bctx, cancel := context.WithTimeout(ctx, writeTimeout)
 					all.each(func(c *websocket.Conn) { c.Write(bctx, typ, message) })

@@ -34,7 +34,7 @@ var fasthttpAdapter = adapter{
 					if err != nil {
 						return
 					}
-					s.work()
+					s.work(message)
 					if s.handler == "broadcast" {
 						pm, err := websocket.NewPreparedMessage(mt, message)
 						if err != nil {

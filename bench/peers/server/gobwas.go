@@ -55,7 +55,7 @@ func serveGobwas(conn net.Conn, s *setup, all *set[net.Conn]) {
 			ws.Cipher(payload, header.Mask, 0)
 		}
 		header.Masked = false
-		s.work()
+		s.work(payload)
 		if s.handler == "broadcast" && !header.OpCode.IsControl() {
 			frame, err := ws.CompileFrame(ws.Frame{Header: header, Payload: payload})
 			if err != nil {

@@ -38,7 +38,7 @@ var gorillaAdapter = adapter{
 				if err != nil {
 					return
 				}
-				s.work()
+				s.work(message)
 				if s.handler == "broadcast" {
 					pm, err := websocket.NewPreparedMessage(mt, message)
 					if err != nil {

@@ -61,7 +61,7 @@ func (h *gwsHandler) OnPing(c *gws.Conn, payload []byte) { c.WritePong(payload) 
 
 func (h *gwsHandler) OnMessage(c *gws.Conn, message *gws.Message) {
 	defer message.Close()
-	h.s.work()
+	h.s.work(message.Bytes())
 	if h.s.handler != "broadcast" {
 		c.WriteMessage(message.Opcode, message.Bytes())
 		return

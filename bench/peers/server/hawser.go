@@ -33,7 +33,7 @@ var hawserAdapter = adapter{
 				if err != nil {
 					return
 				}
-				s.work()
+				s.work(m.Data)
 				if s.handler == "broadcast" {
 					if p, err := hawser.Prepare(m.Type, m.Data); err == nil {
 						hawser.Broadcast(p, func(yield func(*hawser.Conn) bool) { all.each(func(c *hawser.Conn) { yield(c) }) })

@@ -30,7 +30,7 @@ var hawserPushAdapter = adapter{
 				}
 			},
 			Message: func(c *conn.Conn, m conn.Message) {
-				s.work()
+				s.work(m.Data)
 				if s.handler == "broadcast" {
 					if p, err := conn.Prepare(m.Type, m.Data); err == nil {
 						all.each(func(c *conn.Conn) { c.WritePrepared(p) })

@@ -2,7 +2,7 @@
 
 // Command server is one WebSocket server with a choice of libraries, so that each of them is measured in the same process around it.
 //
-//	server -lib NAME [-addr 127.0.0.1:0] [-handler echo|sleep|deep|broadcast] [-compress off|context|nocontext] [-tls] [-side]
+//	server -lib NAME [-addr 127.0.0.1:0] [-handler echo|sleep|wait|deep|broadcast] [-wait DURATION] [-compress off|context|nocontext] [-tls] [-side]
 //
 // It prints one line when it is ready,
 //
@@ -21,6 +21,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -28,11 +29,12 @@ func main() {
 	log.SetPrefix("server: ")
 	lib := flag.String("lib", "hawser", "the library that serves; -list names them")
 	addr := flag.String("addr", "127.0.0.1:0", "the `address` to listen on")
-	handler := flag.String("handler", "echo", "what is done with a message: echo, sleep (wait 100 us, then echo), deep (use 8 KiB of stack, then echo), broadcast (send it to every connection)")
+	handler := flag.String("handler", "echo", "what is done with a message: echo, sleep (block the thread for 100 us, then echo), wait (echo; first sleep for -wait if the message begins with an exclamation mark), deep (use 8 KiB of stack, then echo), broadcast (send it to every connection)")
 	compress := flag.String("compress", "off", "permessage-deflate: off, context (takeover in both directions) or nocontext")
 	useTLS := flag.Bool("tls", false, "serve wss with a certificate made at start")
 	side := flag.Bool("side", false, "also serve GET /healthz and a TLS echo, each on an address of its own")
 	buffer := flag.Int("buffer", 64<<10, "the `bytes` of the read buffer of raw and rawepoll; the libraries ignore it")
+	wait := flag.Duration("wait", time.Millisecond, "how long handler wait sleeps")
 	list := flag.Bool("list", false, "print what each library can do as JSON and exit")
 	flag.Parse()
 
@@ -50,6 +52,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	s.wait = *wait
 	if err := a.supports(s); err != nil {
 		log.Fatal(err)
 	}

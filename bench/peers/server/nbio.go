@@ -42,7 +42,7 @@ var nbioAdapter = adapter{
 			}
 		})
 		upgrader.OnMessage(func(c *websocket.Conn, mt websocket.MessageType, data []byte) {
-			s.work()
+			s.work(data)
 			if s.handler == "broadcast" {
 				all.each(func(c *websocket.Conn) {
 					c.SetWriteDeadline(time.Now().Add(writeTimeout))

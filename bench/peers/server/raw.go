@@ -35,7 +35,7 @@ var rawAdapter = adapter{
 					if err != nil {
 						return
 					}
-					s.work()
+					s.workFrame(buf[:n])
 					if s.handler == "broadcast" {
 						all.each(func(c net.Conn) {
 							c.SetWriteDeadline(time.Now().Add(writeTimeout))

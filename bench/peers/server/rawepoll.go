@@ -119,7 +119,7 @@ func (l *epollLoop) read(c *epollConn) {
 		l.close(c)
 		return
 	}
-	l.s.work()
+	l.s.workFrame(l.buf[:n])
 	if l.s.handler == "broadcast" {
 		for _, c := range l.conns {
 			l.write(c, l.buf[:n])

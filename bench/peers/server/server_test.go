@@ -25,6 +25,11 @@ func serve(t *testing.T, a *adapter, handler, compress string, useTLS bool) (*se
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, serveSetup(t, a, s)
+}
+
+func serveSetup(t *testing.T, a *adapter, s *setup) (addr string) {
+	t.Helper()
 	if err := a.supports(s); err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +37,9 @@ func serve(t *testing.T, a *adapter, handler, compress string, useTLS bool) (*se
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := ln.Addr().String() // one of the references takes the listener's descriptor
+	addr = ln.Addr().String() // one of the references takes the listener's descriptor
 	go a.serve(ln, s)
-	return s, addr
+	return addr
 }
 
 // A client is the least that can speak to the servers.
@@ -170,6 +175,33 @@ func TestHandlers(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestWait(t *testing.T) {
+	for _, a := range adapters {
+		t.Run(a.Name, func(t *testing.T) {
+			waiting := func(wait time.Duration) *client {
+				s, err := newSetup("wait", "off", false, 64<<10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.wait = wait
+				return dial(t, a, serveSetup(t, a, s), false)
+			}
+			c := waiting(time.Hour)
+			for _, payload := range []string{"hello", "a!", strings.Repeat("x", 200)} {
+				c.echo(a, 2, []byte(payload)) // at once
+			}
+			c = waiting(3 * time.Millisecond)
+			for _, size := range []int{1, 200} {
+				start := time.Now()
+				c.echo(a, 2, []byte("!"+strings.Repeat("x", size-1)))
+				if time.Since(start) < 3*time.Millisecond {
+					t.Errorf("The handler should have waited 3 ms for a message of %d bytes that begins with an exclamation mark.", size)
+				}
+			}
+		})
 	}
 }
 

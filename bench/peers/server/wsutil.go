@@ -47,7 +47,7 @@ var wsutilAdapter = adapter{
 					if err != nil {
 						return
 					}
-					s.work()
+					s.work(msg)
 					if s.handler == "broadcast" {
 						frame, err := ws.CompileFrame(ws.NewFrame(op, true, msg))
 						if err != nil {
@@ -99,7 +99,7 @@ func serveWsflate(w http.ResponseWriter, r *http.Request, s *setup) {
 			}
 			continue
 		}
-		s.work()
+		s.work(nil) // it has no handler that looks at compressed messages
 		writer.ResetOp(h.OpCode)
 		var src io.Reader = &reader
 		var dst io.Writer = writer

@@ -43,7 +43,7 @@ var xnetAdapter = adapter{
 				if codec.Receive(c, &m) != nil {
 					return
 				}
-				s.work()
+				s.work(m.data)
 				if s.handler == "broadcast" {
 					all.each(func(c *websocket.Conn) {
 						c.SetWriteDeadline(time.Now().Add(writeTimeout))
