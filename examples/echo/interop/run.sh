@@ -180,7 +180,8 @@ as_clients() {
 # as_server MODE NAME COMMAND...: our client with that compression against their server, which judges the client, too.
 client_flags=()
 as_server() {
-	local mode=$1 name="$2 as server, $(how "$1")" pid
+	local mode=$1 name pid
+	name="$2 as server, $(how "$mode")"
 	shift 2
 	: >"$work/peer"
 	"${bounded[@]}" "$@" >"$work/peer" 2>&1 &
@@ -224,8 +225,8 @@ fi
 # Node.js has a WebSocket of its own since 22; before, since 20.10, behind a flag.
 builtin=()
 for flag in "" --experimental-websocket; do
-	if command -v node >/dev/null && [ "$(node $flag -p 'typeof WebSocket' 2>/dev/null)" = function ]; then
-		builtin=(node $flag "$peers/builtin.mjs")
+	if command -v node >/dev/null && [ "$(node ${flag:+"$flag"} -p 'typeof WebSocket' 2>/dev/null)" = function ]; then
+		builtin=(node ${flag:+"$flag"} "$peers/builtin.mjs")
 		break
 	fi
 done
