@@ -55,6 +55,8 @@ var importTable = map[string]rule{
 	"deflate":             {ours: []string{"internal/httpfield", "internal/bufpool"}, forbidden: socketless},
 	"internal/evloop":     {ours: []string{"internal/bufpool"}},
 	"conn":                {ours: engine},
+	// A client of connections, beside the front door.
+	"client": {ours: []string{"conn", "frame", "handshake"}, forbidden: socketless},
 	// The front door: conn, and the packages whose types it aliases.
 	".": {ours: []string{"conn", "handshake", "frame", "deflate"}},
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/hawser-go/hawser/frame"
+	"github.com/hawser-go/hawser/internal/protocol"
 )
 
 var (
@@ -18,13 +19,13 @@ var (
 	ErrClosed = errors.New("hawser: connection closed")
 
 	// ErrReading is returned by a read while a Messages loop of the same connection runs. The error of a read of a connection that calls [Events] matches it.
-	ErrReading = errors.New("hawser: a Messages loop is reading this connection")
+	ErrReading = errors.New("hawser: a Messages loop is reading this connection: use what it yields, or leave it first")
 
 	// ErrInvalidMessageType is returned by a write of a message that is neither Text nor Binary, such as the zero Message.
-	ErrInvalidMessageType = errors.New("hawser: message type is neither text nor binary")
+	ErrInvalidMessageType = errors.New("hawser: message type is neither Text nor Binary (RFC 6455, 5.6)")
 
 	// ErrInvalidUTF8 is returned by a write of a Text message that is not valid UTF-8 (RFC 6455, 5.6). Nothing has been sent.
-	ErrInvalidUTF8 = errors.New("hawser: text message is not valid UTF-8 (RFC 6455, 5.6)")
+	ErrInvalidUTF8 = errors.New("hawser: text message is not valid UTF-8: send such bytes as Binary (RFC 6455, 5.6)")
 
 	// Always the Err of a CloseError, whose text has the prefix.
 	errCloseTimeout = timeoutError("the close timeout has passed")
@@ -127,6 +128,9 @@ func (e *CloseError) Error() string {
 	}
 	if e.Err != nil {
 		s = append(s, e.Err.Error())
+	}
+	if e.Err == protocol.ErrMessageTooBig {
+		s[len(s)-1] += ": raise Config.MessageLimit if such messages are to come" // the peer is not told about our Config
 	}
 	if len(s) == 0 {
 		return ErrClosed.Error()

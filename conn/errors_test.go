@@ -15,7 +15,39 @@ import (
 
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/handshake"
+	"github.com/hawser-go/hawser/internal/protocol"
 )
+
+// TestErrorsSayWhatToDo: the error of a mistake that a program makes names the rule, or what to use instead.
+func TestErrorsSayWhatToDo(t *testing.T) {
+	a, b := Pipe(nil)
+	defer b.CloseNow()
+	defer a.CloseNow()
+	for _, tt := range []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"2.9/read_in_a_loop", ErrReading, []string{"a Messages loop is reading", "leave it first"}},
+		{"2.9/read_of_what_Events_get", errDriven, []string{"go to its Events", "use them in Message"}},
+		{"2.9/ping_in_a_loop", ErrNotReading, []string{"no pong can be seen", "not in its body"}},
+		{"5.6/no_type", a.Write(0, nil), []string{"Text", "Binary"}},
+		{"5.6/no_text", a.Write(Text, []byte{0xff}), []string{"not valid UTF-8", "as Binary"}},
+		{"7.4.1/message_too_big", &CloseError{Err: protocol.ErrMessageTooBig}, []string{"larger than the limit", "RFC 6455, 7.4.1", "Config.MessageLimit"}},
+		{"7.4.1/code_for_reports", a.Close(1006, ""), []string{"must not be sent", "use 1000", "RFC 6455, 7.4"}},
+		{"5.5/long_reason", a.Close(1000, strings.Repeat("x", 124)), []string{"longer than 123 bytes", "RFC 6455, 5.5"}},
+		{"5.5.1/reason_that_is_no_text", a.Close(1000, "\xff"), []string{"not valid UTF-8", "RFC 6455, 5.5.1"}},
+		{"2.9/no_function", (&Server{}).prepare(), []string{"no Handler and no Events", "set one"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, want := range tt.want {
+				if !strings.Contains(fmt.Sprint(tt.err), want) {
+					t.Errorf("%q does not say %q", fmt.Sprint(tt.err), want)
+				}
+			}
+		})
+	}
+}
 
 // TestCloseError: every promise of CloseError's comment, for every kind of end.
 func TestCloseError(t *testing.T) {

@@ -33,7 +33,9 @@ var errDriven error = drivenError{}
 
 type drivenError struct{}
 
-func (drivenError) Error() string { return "hawser: the messages of this connection go to its Events" }
+func (drivenError) Error() string {
+	return "hawser: the messages of this connection go to its Events: use them in Message"
+}
 
 // Is makes it match ErrReading.
 func (drivenError) Is(target error) bool { return target == ErrReading }

@@ -96,7 +96,7 @@ func TestEventsRefusals(t *testing.T) {
 		})
 	}
 	t.Run("3/Handler_and_Events", func(t *testing.T) {
-		if err := (&Server{Handler: echoAll, Events: &Events{}}).prepare(); err == nil || err.Error() != "hawser: Server has a Handler and Events" {
+		if err := (&Server{Handler: echoAll, Events: &Events{}}).prepare(); err == nil || err.Error() != "hawser: Server has a Handler and Events: set one of them" {
 			t.Errorf("the error is %v", err)
 		}
 	})

@@ -19,7 +19,7 @@ import (
 // is nil or an origin is malformed.
 func Handler(f func(*Conn), cfg *Config) http.Handler {
 	if f == nil {
-		panic("hawser: Handler with a nil function")
+		panic("hawser: Handler with a nil function: nothing would use the connections")
 	}
 	return handler(func(c *Conn) { go c.serve(f) }, cfg)
 }

@@ -196,7 +196,7 @@ func TestHandlerPanics(t *testing.T) {
 		cfg  *Config
 		want string
 	}{
-		{"2.9/nil_function", nil, nil, "hawser: Handler with a nil function"},
+		{"2.9/nil_function", nil, nil, "hawser: Handler with a nil function: nothing would use the connections"},
 		{"10.2/typo_in_Origins", nothing, &Config{Origins: []string{"example.com"}}, `hawser: Config.Origins: handshake: "example.com" is no origin like "https://example.com": no "scheme://"`},
 		{"10.2/pattern_in_Origins", nothing, &Config{Origins: []string{"https://*example.com"}}, `hawser: Config.Origins: handshake: "https://*example.com" is no origin like "https://example.com": a "*" stands for the first label only, as in "https://*.example.com"`},
 	} {

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrNotReading is matched by the error of a [Conn.Ping] that was not answered because nobody read: only a read sees a Pong. A peer that does not answer while somebody reads is another error.
-var ErrNotReading = errors.New("hawser: nobody reads this connection, so no pong can be seen")
+var ErrNotReading = errors.New("hawser: nobody reads this connection, so no pong can be seen: call Ping beside the loop that reads, not in its body")
 
 // Ping sends a Ping frame and waits for the Pong that answers it or a later one (RFC 6455, 5.5.2 and 5.5.3). It returns the round-trip time. Somebody has to read meanwhile, and not
 // the caller: from the body of a Messages loop Ping cannot be answered.

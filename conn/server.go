@@ -57,9 +57,9 @@ func (s *Server) prepare() error {
 		s.err = s.cfg.validOrigins()
 		switch {
 		case s.Handler == nil && s.Events == nil:
-			s.err = errors.New("hawser: Server.Handler is nil")
+			s.err = errors.New("hawser: Server has no Handler and no Events: set one of them")
 		case s.Handler != nil && s.Events != nil:
-			s.err = errors.New("hawser: Server has a Handler and Events")
+			s.err = errors.New("hawser: Server has a Handler and Events: set one of them")
 		}
 	})
 	return s.err

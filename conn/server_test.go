@@ -178,7 +178,7 @@ func TestServerMisconfigured(t *testing.T) {
 		s    *Server
 		want string
 	}{
-		{"2.9/no_Handler", &Server{}, "hawser: Server.Handler is nil"},
+		{"2.9/no_Handler", &Server{}, "hawser: Server has no Handler and no Events: set one of them"},
 		{"10.2/typo_in_Origins", &Server{Handler: echoAll, Config: &Config{Origins: []string{"a.example"}}}, "Config.Origins: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

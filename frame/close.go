@@ -14,13 +14,13 @@ const MaxCloseReason = MaxControlPayload - 2
 // these are not a [*ProtocolError].
 var (
 	// ErrStatusCode: the status code must not appear in a Close frame.
-	ErrStatusCode = errors.New("hawser/frame: status code must not be sent in a Close frame")
+	ErrStatusCode = errors.New("hawser/frame: status code must not be sent in a Close frame: use 1000 to 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455, 7.4)")
 
 	// ErrReasonTooLong: the reason has more than MaxCloseReason octets.
-	ErrReasonTooLong = errors.New("hawser/frame: reason of a Close frame is longer than 123 bytes")
+	ErrReasonTooLong = errors.New("hawser/frame: reason of a Close frame is longer than 123 bytes (RFC 6455, 5.5)")
 
 	// ErrReasonNotUTF8: the reason is not valid UTF-8.
-	ErrReasonNotUTF8 = errors.New("hawser/frame: reason of a Close frame is not valid UTF-8")
+	ErrReasonNotUTF8 = errors.New("hawser/frame: reason of a Close frame is not valid UTF-8 (RFC 6455, 5.5.1)")
 
 	// ErrReasonWithoutCode: there is a reason, and the status code is
 	// StatusNoStatusRcvd, which stands for an empty Close frame.

@@ -48,6 +48,6 @@ func ExampleAppendClose() {
 	b := frame.AppendClose(nil, frame.StatusGoingAway, "rebooting")
 	fmt.Printf("%q\n", b)
 	// Output:
-	// hawser/frame: status code must not be sent in a Close frame
+	// hawser/frame: status code must not be sent in a Close frame: use 1000 to 1003, 1007 to 1014, or 3000 to 4999 (RFC 6455, 7.4)
 	// "\x03\xe9rebooting"
 }

@@ -90,7 +90,8 @@ var (
 )
 
 // Header takes the header of the next frame from the start of b and returns how many bytes it had. 0 without an error means that
-// b is too short: nothing was taken, call again with more. A frame that breaks a rule or a limit is refused as soon as the octets that say so are there.
+// b is too short: nothing was taken, call again with more. What is wrong with the first two octets is refused when they are there; what is wrong with a length
+// that follows them, or breaks a limit, when the header is whole, with the masking key.
 // It must be called only between frames. Header does not retain b.
 func (r *Receiver) Header(b []byte) (n int, err error) {
 	if r.err != nil {

@@ -3,13 +3,15 @@
 #
 #   examples/echo/interop/run.sh
 #
-# The peers are curl (the opening handshake only), Node.js with the package ws, and Python with
-# the package websockets, each as a client and as a server. What is missing is a SKIP line.
+# As clients, against both styles of the server and each mode of compression that they know: Node.js with the package ws and with its own
+# WebSocket, Python with the package websockets, libcurl, libwebsockets, gorilla/websocket, coder/websocket, and Chromium (go test -tags browser
+# runs that one, too). As servers against the engine's client: all but Node.js' own, libcurl and Chromium, which have no server. curl does the
+# opening handshake. Messages are of 0 B to 4 MiB, on both sides of every form of the length. What is missing is a SKIP line.
 #
 # Exit status: 0 everything that ran passed, 1 something failed, 3 nothing ran, because no peer
-# is there: the last line says so.
+# is there: the last line says so. Everything is bounded: a peer that hangs fails after a minute, and what is installed has two.
 #
-# Environment: HAWSER_CACHE, where the peers are installed (.cache).
+# Environment: HAWSER_CACHE, where the peers are installed (.cache); CHROMIUM, the program.
 set -euo pipefail
 
 peers=$(cd "$(dirname "$0")" && pwd)/peers
@@ -40,12 +42,15 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# Before a command: an end to it. The peers bound themselves to a minute, too, for machines without timeout(1).
-bounded=(env)
-if command -v timeout >/dev/null; then bounded=(timeout -k 5 120); fi
+# Before a command: an end to it. The peers bound themselves to a minute, too, for machines without timeout(1). What is installed may take two.
+bounded=(env) installs=(env)
+if command -v timeout >/dev/null; then
+	bounded=(timeout -k 5 70)
+	installs=(timeout -k 5 120)
+fi
 
 passed=0 failed=0 skipped=()
-ok() { echo "ok    $*"; passed=$((passed + 1)); }
+ok() { echo "ok    $* ($SECONDS s)"; passed=$((passed + 1)); }
 fail() { echo "FAIL  $*"; failed=$((failed + 1)); }
 skip() { echo "SKIP  $*"; skipped+=("$1"); }
 
@@ -73,20 +78,35 @@ wait_for() {
 go build -o "$work/echo" ./examples/echo
 go build -o "$work/client" ./examples/echo/interop/client
 servers=()
-# One for each of the modes of compression; all log to the same file.
-for mode in off takeover no-takeover; do
-	: >"$work/url.$mode"
-	"$work/echo" -addr 127.0.0.1:0 -compress "$mode" >"$work/url.$mode" 2>>"$work/log" &
-	servers+=($!)
-	if ! wait_for "$work/url.$mode" '^http://' $!; then
-		cat "$work/log"
-		echo "interop: the echo server did not start"
-		exit 1
-	fi
+# One for each style and each mode of compression; all log to the same file.
+for style in pull push; do
+	for mode in off takeover no-takeover; do
+		url=$work/url.$style.$mode
+		: >"$url"
+		"$work/echo" -addr 127.0.0.1:0 -style "$style" -compress "$mode" >"$url" 2>>"$work/log" &
+		servers+=($!)
+		if ! wait_for "$url" '^http://' $!; then
+			cat "$work/log"
+			echo "interop: the echo server did not start"
+			exit 1
+		fi
+	done
 done
-http=$(head -n 1 "$work/url.off")
-# ws MODE: the URL of the server with that compression.
-ws() { sed -n '1s|^http\(.*\)$|ws\1ws|p' "$work/url.$1"; }
+# http STYLE MODE, ws STYLE MODE: the URL of the server of that style with that compression.
+http() { head -n 1 "$work/url.$1.$2"; }
+ws() { sed -n '1s|^http\(.*\)$|ws\1ws|p' "$work/url.$1.$2"; }
+
+modes=(off takeover no-takeover)
+# how MODE: in words.
+how() {
+	case $1 in
+		off) echo plain ;;
+		takeover) echo "compressed, with context takeover" ;;
+		no-takeover) echo "compressed, each message by itself" ;;
+	esac
+}
+# agreed MODE: the extension that both sides have to agree on.
+agreed() { [ "$1" = off ] || echo permessage-deflate; }
 
 # --- curl: the opening handshake -----------------------------------------------------------
 
@@ -94,10 +114,11 @@ upgrade=(-H 'Connection: Upgrade' -H 'Upgrade: websocket')
 version=(-H 'Sec-WebSocket-Version: 13')
 key=(-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==') # RFC 6455, 1.3
 
-# handshake NAME HEAD... -- CURL ARGUMENTS...: each HEAD is a line of the answer's head, as a pattern, with the name in small letters.
+# handshake STYLE NAME HEAD... -- CURL ARGUMENTS...: each HEAD is a line of the answer's head, as a pattern, with the name in small letters.
 handshake() {
-	local name=$1 want=() pid line
-	shift
+	local url name="$2, $1" want=() pid line
+	url=$(http "$1" off)ws
+	shift 2
 	while [ "$1" != -- ]; do
 		want+=("$1")
 		shift
@@ -105,7 +126,7 @@ handshake() {
 	shift
 	: >"$work/head"
 	# After 101 curl waits for what comes next, and -i keeps the head in a buffer until then; -v does not.
-	curl -sv --http1.1 --noproxy '*' --max-time 20 "$@" "${http}ws" >"$work/body" 2>"$work/head" &
+	curl -sv --http1.1 --noproxy '*' --max-time 20 "$@" "$url" >"$work/body" 2>"$work/head" &
 	pid=$!
 	if ! wait_for "$work/head" $'^< \r$' "$pid"; then
 		echo "      no complete head" >>"$work/head"
@@ -126,28 +147,41 @@ handshake() {
 }
 
 if command -v curl >/dev/null; then
-	handshake "4.2.2 valid request" 'HTTP/1.1 101 .*' 'upgrade: websocket' 'connection: Upgrade' 'sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=' -- \
-		"${upgrade[@]}" "${version[@]}" "${key[@]}"
-	handshake "10.2 own origin" 'HTTP/1.1 101 .*' -- \
-		"${upgrade[@]}" "${version[@]}" "${key[@]}" -H "Origin: ${http%/}"
-	handshake "4.2.1 POST" 'HTTP/1.1 405 .*' 'allow: GET' -- \
-		"${upgrade[@]}" "${version[@]}" "${key[@]}" -X POST
-	handshake "4.2.1 no key" 'HTTP/1.1 400 .*' -- \
-		"${upgrade[@]}" "${version[@]}"
-	handshake "4.4 version 8" 'HTTP/1.1 426 .*' 'sec-websocket-version: 13' -- \
-		"${upgrade[@]}" "${key[@]}" -H 'Sec-WebSocket-Version: 8'
-	handshake "4.2.1 no upgrade" 'HTTP/1.1 426 .*' 'upgrade: websocket' --
-	handshake "10.2 foreign origin" 'HTTP/1.1 403 .*' -- \
-		"${upgrade[@]}" "${version[@]}" "${key[@]}" -H 'Origin: http://example.com'
+	for style in pull push; do
+		handshake "$style" "4.2.2 valid request" 'HTTP/1.1 101 .*' 'upgrade: websocket' 'connection: Upgrade' 'sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=' -- \
+			"${upgrade[@]}" "${version[@]}" "${key[@]}"
+		handshake "$style" "10.2 own origin" 'HTTP/1.1 101 .*' -- \
+			"${upgrade[@]}" "${version[@]}" "${key[@]}" -H "Origin: $(http "$style" off | sed 's|/$||')"
+		handshake "$style" "4.2.1 POST" 'HTTP/1.1 405 .*' 'allow: GET' -- \
+			"${upgrade[@]}" "${version[@]}" "${key[@]}" -X POST
+		handshake "$style" "4.2.1 no key" 'HTTP/1.1 400 .*' -- \
+			"${upgrade[@]}" "${version[@]}"
+		handshake "$style" "4.4 version 8" 'HTTP/1.1 426 .*' 'sec-websocket-version: 13' -- \
+			"${upgrade[@]}" "${key[@]}" -H 'Sec-WebSocket-Version: 8'
+		handshake "$style" "4.2.1 no upgrade" 'HTTP/1.1 426 .*' 'upgrade: websocket' --
+		handshake "$style" "10.2 foreign origin" 'HTTP/1.1 403 .*' -- \
+			"${upgrade[@]}" "${version[@]}" "${key[@]}" -H 'Origin: http://example.com'
+	done
 else
 	skip curl "there is no curl"
 fi
 
 # --- others as client and as server --------------------------------------------------------
 
+# as_clients NAME MODE COMMAND...: their client against both styles. The command is called with the URL, and what has to be agreed on.
+as_clients() {
+	local style name=$1 mode=$2
+	shift 2
+	for style in pull push; do
+		check "$name as client, $style, $(how "$mode")" "$@" "$(ws "$style" "$mode")" "$(agreed "$mode")"
+	done
+}
+
 # as_server MODE NAME COMMAND...: our client with that compression against their server, which judges the client, too.
+client_flags=()
 as_server() {
-	local mode=$1 name=$2 pid
+	local mode=$1 name pid
+	name="$2 as server, $(how "$mode")"
 	shift 2
 	: >"$work/peer"
 	"${bounded[@]}" "$@" >"$work/peer" 2>&1 &
@@ -157,7 +191,7 @@ as_server() {
 		sed 's/^/      /' "$work/peer"
 		return
 	fi
-	check "$name" "$work/client" -compress "$mode" "$(head -n 1 "$work/peer")"
+	check "$name" "$work/client" ${client_flags[@]+"${client_flags[@]}"} -compress "$mode" "$(head -n 1 "$work/peer")"
 	if wait "$pid"; then ok "$name, as it sees it"; else fail "$name, as it sees it"; sed 's/^/      /' "$work/peer"; fi
 }
 
@@ -172,7 +206,7 @@ node_peer() {
 	if ! cmp -s "$peers/package-lock.json" "$cache/node/installed"; then
 		command -v npm >/dev/null || { echo "there is no npm"; return 1; }
 		cp "$peers/package-lock.json" "$cache/node"
-		(cd "$cache/node" && "${bounded[@]}" npm ci --ignore-scripts --no-audit --no-fund) >"$work/install" 2>&1 ||
+		(cd "$cache/node" && "${installs[@]}" npm ci --ignore-scripts --no-audit --no-fund) >"$work/install" 2>&1 ||
 			{ echo "npm cannot install ws: $(tail -n 1 "$work/install")"; return 1; }
 		cp "$peers/package-lock.json" "$cache/node/installed"
 	fi
@@ -180,39 +214,135 @@ node_peer() {
 
 if why=$(node_peer); then
 	peer="ws $(node -p "require('$cache/node/node_modules/ws/package.json').version")"
-	check "$peer as client" node "$cache/node/client.mjs" "$(ws off)" ""
-	check "$peer as client, compressed, with context takeover" node "$cache/node/client.mjs" "$(ws takeover)" permessage-deflate
-	check "$peer as client, compressed, each message by itself" node "$cache/node/client.mjs" "$(ws no-takeover)" permessage-deflate
-	as_server off "ws as server" node "$cache/node/server.mjs"
-	as_server takeover "ws as server, compressed, with context takeover" node "$cache/node/server.mjs"
-	as_server no-takeover "ws as server, compressed, each message by itself" node "$cache/node/server.mjs"
+	for mode in "${modes[@]}"; do
+		as_clients "$peer" "$mode" node "$cache/node/client.mjs"
+		as_server "$mode" ws node "$cache/node/server.mjs"
+	done
 else
 	skip ws "$why"
 fi
 
-python_peer() {
-	if ! cmp -s "$peers/requirements.txt" "$cache/venv/installed"; then
-		command -v python3 >/dev/null || { echo "there is no python3"; return 1; }
-		rm -rf "$cache/venv"
-		"${bounded[@]}" python3 -m venv "$cache/venv" >"$work/install" 2>&1 || { echo "python3 -m venv does not work here: $(tail -n 1 "$work/install")"; return 1; }
-		"${bounded[@]}" "$cache/venv/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$peers/requirements.txt" >"$work/install" 2>&1 ||
-			{ echo "pip cannot install websockets: $(tail -n 1 "$work/install")"; return 1; }
-		cp "$peers/requirements.txt" "$cache/venv/installed"
+# Node.js has a WebSocket of its own since 22; before, since 20.10, behind a flag.
+builtin=()
+for flag in "" --experimental-websocket; do
+	if command -v node >/dev/null && [ "$(node ${flag:+"$flag"} -p 'typeof WebSocket' 2>/dev/null)" = function ]; then
+		builtin=(node ${flag:+"$flag"} "$peers/builtin.mjs")
+		break
 	fi
+done
+if [ ${#builtin[@]} -gt 0 ]; then
+	for mode in "${modes[@]}"; do
+		as_clients "the WebSocket of node $(node --version)" "$mode" "${builtin[@]}"
+	done
+else
+	skip undici "there is no node with a WebSocket of its own"
+fi
+
+python_peer() {
+	cmp -s "$peers/requirements.txt" "$cache/venv/installed" && return
+	command -v python3 >/dev/null || { echo "there is no python3"; return 1; }
+	rm -rf "$cache/venv"
+	"${installs[@]}" python3 -m venv "$cache/venv" >"$work/install" 2>&1 || { echo "python3 -m venv does not work here: $(tail -n 1 "$work/install")"; return 1; }
+	pip_install websockets requirements.txt || return
+	cp "$peers/requirements.txt" "$cache/venv/installed"
+}
+
+# pip_install WHAT REQUIREMENTS ARGUMENTS...
+pip_install() {
+	local what=$1 requirements=$2
+	shift 2
+	"${installs[@]}" "$cache/venv/bin/python" -m pip install --disable-pip-version-check --require-hashes "$@" -r "$peers/$requirements" >"$work/install" 2>&1 ||
+		{ echo "pip cannot install $what: $(tail -n 1 "$work/install")"; return 1; }
+}
+
+# What comes with libcurl has compiled code, which not every machine can have: so it is apart from the other.
+libcurl_peer() {
+	cmp -s "$peers/requirements-curl.txt" "$cache/libcurl/installed" && return
+	rm -rf "$cache/libcurl"
+	pip_install curl_cffi requirements-curl.txt --only-binary :all: --target "$cache/libcurl" || return
+	cp "$peers/requirements-curl.txt" "$cache/libcurl/installed"
 }
 
 # -B: no __pycache__ in the tree.
+python=("$cache/venv/bin/python" -B)
 if why=$(python_peer); then
-	python=("$cache/venv/bin/python" -B)
 	peer="websockets $("${python[@]}" -c 'import websockets; print(websockets.__version__)')"
-	check "$peer as client" "${python[@]}" "$peers/client.py" "$(ws off)" ""
-	check "$peer as client, compressed, with context takeover" "${python[@]}" "$peers/client.py" "$(ws takeover)" permessage-deflate
-	check "$peer as client, compressed, each message by itself" "${python[@]}" "$peers/client.py" "$(ws no-takeover)" permessage-deflate
-	as_server off "websockets as server" "${python[@]}" "$peers/server.py"
-	as_server takeover "websockets as server, compressed, with context takeover" "${python[@]}" "$peers/server.py"
-	as_server no-takeover "websockets as server, compressed, each message by itself" "${python[@]}" "$peers/server.py"
+	for mode in "${modes[@]}"; do
+		as_clients "$peer" "$mode" "${python[@]}" "$peers/client.py"
+		as_server "$mode" websockets "${python[@]}" "$peers/server.py"
+	done
 else
 	skip websockets "$why"
+fi
+
+# libcurl does not compress.
+if why=$(python_peer && libcurl_peer); then
+	python=(env "PYTHONPATH=$cache/libcurl" "${python[@]}")
+	peer=$("${python[@]}" -c 'import curl_cffi; print(curl_cffi.__curl_version__.split()[0])')
+	as_clients "$peer" off "${python[@]}" "$peers/curl.py"
+else
+	skip libcurl "$why"
+fi
+
+# libwebsockets wants a C compiler, and Debian's package where it is not there: root may install it.
+lws_peer() {
+	local cc
+	cc=$(command -v cc || command -v gcc || command -v clang) || { echo "there is no C compiler"; return 1; }
+	for try in 1 2; do
+		# shellcheck disable=SC2046 # the flags are words
+		if "$cc" -O1 -o "$work/lws" "$peers/lws/lws.c" $(pkg-config --cflags --libs libwebsockets 2>/dev/null || echo -lwebsockets) >"$work/install" 2>&1; then
+			return
+		fi
+		if [ "$try" = 2 ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+			echo "no libwebsockets: $(grep -m 1 -i error "$work/install" | cut -c 1-100)"
+			return 1
+		fi
+		export DEBIAN_FRONTEND=noninteractive
+		{ "${installs[@]}" apt-get update && "${installs[@]}" apt-get install -y --no-install-recommends libwebsockets-dev; } >"$work/apt" 2>&1 ||
+			{ echo "apt-get cannot install libwebsockets-dev"; return 1; }
+	done
+}
+
+# Its client is called with the port. Compressed, its server is sent no empty message.
+lws_client() {
+	local port=${2%/ws}
+	exec "$1" client "${port##*:}" "$3"
+}
+if why=$(lws_peer); then
+	export -f lws_client
+	for mode in "${modes[@]}"; do
+		as_clients libwebsockets "$mode" bash -c 'lws_client "$@"' lws_client "$work/lws"
+		[ "$mode" = off ] || client_flags=(-smallest 1)
+		as_server "$mode" libwebsockets "$work/lws" server
+	done
+	client_flags=()
+else
+	skip libwebsockets "$why"
+fi
+
+if (cd "$peers/golang" && "${installs[@]}" go build -o "$work/golang" .) >"$work/install" 2>&1; then
+	for library in gorilla coder; do
+		for mode in "${modes[@]}"; do
+			# gorilla has no context takeover, and answers an offer with it accordingly.
+			as_clients "$library" "$mode" "$work/golang" "$library" client "$mode"
+			as_server "$mode" "$library" "$work/golang" "$library" server "$mode"
+		done
+	done
+else
+	skip gorilla "go cannot build it: $(tail -n 1 "$work/install")"
+	skip coder "go cannot build it: $(tail -n 1 "$work/install")"
+fi
+
+# Chromium's servers are the test's own, of both styles and every mode.
+for name in ${CHROMIUM:+"$CHROMIUM"} chromium chromium-browser google-chrome google-chrome-stable ""; do
+	[ -n "$name" ] || break
+	! command -v "$name" >/dev/null || break
+done
+if [ -n "$name" ]; then
+	export CHROMIUM=$name
+	check "$("$name" --version 2>/dev/null | sed 's/ *$//') as client, pull and push, plain and compressed" go test -count=1 -tags browser -run '^TestBrowserInterop$' ./examples/echo
+else
+	skip Chromium "there is no Chromium"
 fi
 
 # --- the server ends as it should ----------------------------------------------------------
@@ -222,7 +352,7 @@ for server in "${servers[@]}"; do
 	if wait "$server"; then ok "the echo server stops"; else fail "the echo server does not stop as it should: $?"; fi
 done
 # It logs what it received, whoever sent it.
-for reason in ws websockets; do
+for reason in ws undici websockets libcurl libwebsockets gorilla coder; do
 	case " ${skipped[*]-} " in *" $reason "*) continue ;; esac
 	check "the close reason of $reason arrived" grep -F "$reason has had enough" "$work/log"
 done
@@ -233,8 +363,9 @@ if [ "$failed" -gt 0 ]; then
 	echo "interop: $failed failed, $passed passed"
 	exit 1
 fi
-if [ ${#skipped[@]} = 3 ]; then
-	echo "interop: not run: curl, node with ws, and python3 with websockets are all missing"
+all=9
+if [ ${#skipped[@]} = "$all" ]; then
+	echo "interop: not run: curl, node, python3, libwebsockets, other Go libraries and Chromium are all missing"
 	exit 3
 fi
-echo "interop: $passed passed, ${#skipped[@]} of 3 peers skipped${skipped[*]:+: ${skipped[*]}}"
+echo "interop: $passed passed, ${#skipped[@]} of $all peers skipped${skipped[*]:+: ${skipped[*]}}"

@@ -19,8 +19,9 @@ import (
 
 func main() {
 	mode := flag.String("compress", "off", "offer permessage-deflate, which the server must accept: off, takeover or no-takeover of the context")
+	smallest := flag.Int("smallest", 0, "the size of the smallest message")
 	flag.Parse()
-	cfg := &hawser.Config{Subprotocols: []string{"echo"}}
+	cfg := &hawser.Config{Subprotocols: []string{"echo"}, MessageLimit: 16 << 20}
 	switch *mode {
 	case "takeover":
 		cfg.Compression = &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}
@@ -28,22 +29,22 @@ func main() {
 		cfg.Compression = &hawser.Compression{}
 	}
 	if flag.NArg() != 1 || *mode != "off" && cfg.Compression == nil {
-		fmt.Fprintln(os.Stderr, "usage: client [-compress off|takeover|no-takeover] URL")
+		fmt.Fprintln(os.Stderr, "usage: client [-compress off|takeover|no-takeover] [-smallest N] URL")
 		os.Exit(2)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := converse(ctx, flag.Arg(0), cfg); err != nil {
+	if err := converse(ctx, flag.Arg(0), cfg, *smallest); err != nil {
 		fmt.Fprintln(os.Stderr, "client:", err)
 		os.Exit(1)
 	}
 }
 
-// The sizes on both sides of every form of the payload length (RFC 6455, 5.2).
-var sizes = []int{0, 1, 125, 126, 65535, 65536, 1 << 20}
+// The sizes on both sides of every form of the payload length (RFC 6455, 5.2), and larger ones.
+var sizes = []int{0, 1, 125, 126, 127, 65535, 65536, 1 << 20, 4 << 20}
 
 // converse has one connection that it closes itself, and one that the server closes.
-func converse(ctx context.Context, url string, cfg *hawser.Config) error {
+func converse(ctx context.Context, url string, cfg *hawser.Config, smallest int) error {
 	c, err := dial(ctx, url, cfg)
 	if err != nil {
 		return err
@@ -56,6 +57,9 @@ func converse(ctx context.Context, url string, cfg *hawser.Config) error {
 		return fmt.Errorf("the server agreed on the extensions %q", c.Extensions())
 	}
 	for _, n := range sizes {
+		if n < smallest {
+			continue
+		}
 		text := bytes.Repeat([]byte("é"), n/2+1)[:n-n%2]
 		if n%2 == 1 {
 			text = append(text, '.')

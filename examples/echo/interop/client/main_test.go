@@ -38,14 +38,14 @@ func twice(m hawser.Message) []hawser.Message { return []hawser.Message{m, m} }
 var asAgreed = hawser.Close{Code: 4001, Reason: "the server's reason"}
 
 var (
-	plain       = &hawser.Config{Subprotocols: []string{"echo"}}
-	compressing = &hawser.Config{Subprotocols: []string{"echo"}, Compression: &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}}
+	plain       = &hawser.Config{Subprotocols: []string{"echo"}, MessageLimit: 16 << 20}
+	compressing = &hawser.Config{Subprotocols: []string{"echo"}, MessageLimit: 16 << 20, Compression: &hawser.Compression{ServerContextTakeover: true, ClientContextTakeover: true}}
 )
 
 func TestConverse(t *testing.T) {
 	for name, cfg := range map[string]*hawser.Config{"plain": plain, "compressed": compressing} {
 		t.Run(name, func(t *testing.T) {
-			if err := converse(t.Context(), serve(t, asAgreed, twice), cfg); err != nil {
+			if err := converse(t.Context(), serve(t, asAgreed, twice), cfg, 0); err != nil {
 				t.Error(err)
 			}
 		})
@@ -67,15 +67,29 @@ func TestConverseComplains(t *testing.T) {
 		{"other_reason", serve(t, hawser.Close{Code: 4001}, twice), "the server closed with 4001, but"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if err := converse(t.Context(), test.url, plain); err == nil || !strings.Contains(err.Error(), test.want) {
+			if err := converse(t.Context(), test.url, plain, 0); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want an error with %q", err, test.want)
 			}
 		})
 	}
+	t.Run("server_without_empty_messages", func(t *testing.T) {
+		url := serve(t, asAgreed, func(m hawser.Message) []hawser.Message {
+			if len(m.Data) == 0 {
+				m.Data = []byte{0}
+			}
+			return twice(m)
+		})
+		if err := converse(t.Context(), url, plain, 0); err == nil {
+			t.Error("nothing was wrong with an answer that was not empty")
+		}
+		if err := converse(t.Context(), url, plain, 1); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("server_that_declines", func(t *testing.T) {
 		s := httptest.NewServer(hawser.Handler(func(c *hawser.Conn) { c.Read() }, plain))
 		t.Cleanup(s.Close)
-		if err := converse(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), compressing); err == nil || !strings.Contains(err.Error(), "extensions") {
+		if err := converse(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), compressing, 0); err == nil || !strings.Contains(err.Error(), "extensions") {
 			t.Errorf("got %v, want an error about the extensions", err)
 		}
 	})
@@ -85,7 +99,7 @@ func TestConverseComplains(t *testing.T) {
 			cancel() // a deadline, made to pass now
 			return nil
 		})
-		if err := converse(ctx, url, plain); !errors.Is(err, hawser.ErrClosed) {
+		if err := converse(ctx, url, plain, 0); !errors.Is(err, hawser.ErrClosed) {
 			t.Errorf("got %v, want an error that matches ErrClosed", err)
 		}
 	})

@@ -1,8 +1,8 @@
 // What both Node.js peers share.
 import assert from "node:assert/strict";
 
-// The sizes on both sides of every form of the payload length (RFC 6455, 5.2).
-export const sizes = [0, 1, 125, 126, 65535, 65536, 1 << 20];
+// The sizes on both sides of every form of the payload length (RFC 6455, 5.2), and larger ones.
+export const sizes = [0, 1, 125, 126, 127, 65535, 65536, 1 << 20, 4 << 20];
 
 export const textOf = (n) => "é".repeat(n >> 1) + (n % 2 === 1 ? "." : "");
 

@@ -3,8 +3,8 @@
 import os
 import threading
 
-# The sizes on both sides of every form of the payload length (RFC 6455, 5.2).
-SIZES = [0, 1, 125, 126, 65535, 65536, 1 << 20]
+# The sizes on both sides of every form of the payload length (RFC 6455, 5.2), and larger ones.
+SIZES = [0, 1, 125, 126, 127, 65535, 65536, 1 << 20, 4 << 20]
 
 
 def text_of(n):
