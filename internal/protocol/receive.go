@@ -63,8 +63,7 @@ type Receiver struct {
 	fragments  uint64
 	utf8       utf8stream.Validator
 
-	controlLen uint8
-	control    [frame.MaxControlPayload]byte // for a control frame that comes in pieces
+	control *controlBuffer // for a control frame that comes in pieces
 }
 
 // NewReceiver returns a Receiver for the side role.
@@ -96,6 +95,10 @@ func (r *Receiver) Header(b []byte) (n int, err error) {
 	if r.err != nil {
 		return 0, r.err
 	}
+	if r.control != nil {
+		r.control.release() // its event has been dealt with
+		r.control = nil
+	}
 	if len(b) < 2 {
 		return 0, nil
 	}
@@ -110,7 +113,7 @@ func (r *Receiver) Header(b []byte) (n int, err error) {
 		return 0, nil
 	}
 	if h.Opcode.IsControl() {
-		r.remaining, r.controlLen = h.PayloadLength, 0
+		r.remaining = h.PayloadLength
 		return n, nil
 	}
 	size, fragments, compressed := r.size, r.fragments, r.compressed
@@ -211,13 +214,12 @@ func (r *Receiver) Payload(p []byte) (Event, error) {
 }
 
 func (r *Receiver) controlPayload(p []byte) (Event, error) {
-	if r.remaining != 0 || r.controlLen != 0 {
-		n := copy(r.control[r.controlLen:], p)
-		r.controlLen += uint8(n)
+	if r.remaining != 0 || r.control != nil {
+		r.control = r.control.add(p)
 		if r.remaining != 0 {
 			return Event{}, nil
 		}
-		p = r.control[:r.controlLen]
+		p = r.control.bytes()
 	}
 	switch r.frame.Opcode {
 	case frame.OpcodePing:

@@ -29,11 +29,10 @@ type Sender struct {
 	pongDue  bool
 	pingDue  bool
 	first    bool // we sent the first Close
-	pongLen  uint8
 	sent     *CloseFrame
 	received *CloseFrame
 	failure  error
-	pong     [frame.MaxControlPayload]byte
+	pong     *controlBuffer // of the Pong that is due, nil if that is empty
 	ping     [PingSize]byte
 }
 
@@ -65,8 +64,11 @@ func (s *Sender) Handle(e Event) {
 		// "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping frame(s), the endpoint MAY
 		// elect to send a Pong frame for only the most recently processed Ping frame." (RFC 6455, 5.5.3) So one slot is enough, whatever comes.
 		if s.state.mayPong() {
+			s.forgetPong()
 			s.pongDue = true
-			s.pongLen = uint8(copy(s.pong[:], e.Payload))
+			if len(e.Payload) > 0 {
+				s.pong = s.pong.add(e.Payload)
+			}
 		}
 	case Close:
 		s.receiveClose(CloseFrame{e.Code, string(e.Payload)})
@@ -80,10 +82,17 @@ func (s *Sender) receiveClose(f CloseFrame) {
 	answer := s.state == Open
 	s.state = s.state.after(receiveClose)
 	s.received = &f
-	s.pongDue, s.pingDue = false, false
+	s.forgetPong()
+	s.pingDue = false
 	if answer {
 		s.queueClose(CloseFrame{Code: f.Code})
 	}
+}
+
+// forgetPong makes no Pong due.
+func (s *Sender) forgetPong() {
+	s.pong.release()
+	s.pong, s.pongDue = nil, false
 }
 
 // Close begins the closing handshake with code and reason, which frame.CheckClose has accepted. It reports whether it did: not if a Close
@@ -110,7 +119,8 @@ func (s *Sender) Fail(code frame.StatusCode, reason string, err error) {
 		return
 	}
 	s.failure = err
-	s.pongDue, s.pingDue = false, false
+	s.forgetPong()
+	s.pingDue = false
 	if open {
 		s.sent, s.closeDue = &CloseFrame{code, reason}, true
 	}
@@ -143,11 +153,12 @@ func (s *Sender) CloseWaits() bool { return s.closeDue && s.first && s.state == 
 func (s *Sender) AppendControl(b []byte, key mask.Key) []byte {
 	switch {
 	case s.pongDue:
-		s.pongDue = false
-		b = s.appendHeader(b, frame.OpcodePong, uint64(s.pongLen), key)
+		p := s.pong.bytes()
+		b = s.appendHeader(b, frame.OpcodePong, uint64(len(p)), key)
 		start := len(b)
-		b = append(b, s.pong[:s.pongLen]...)
+		b = append(b, p...)
 		s.mask(b[start:], key)
+		s.forgetPong()
 	case s.pingDue:
 		s.pingDue = false
 		b = s.appendHeader(b, frame.OpcodePing, PingSize, key)
