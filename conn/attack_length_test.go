@@ -111,7 +111,7 @@ func declareLength(t *testing.T, role Role, limit int64, opcode byte, length uin
 	}
 	c.CloseNow()
 	theirs.Close()
-	<-c.done
+	<-c.done()
 }
 
 // TestSumOfLengths: 10 bytes have come, and the next fragment declares so many that the sum passes what an int64 holds (T-LEN).

@@ -48,7 +48,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 		c.discardMessages()
 		c.passTurn()
 	}
-	<-c.done
+	<-c.done()
 	return c.result()
 }
 
@@ -62,16 +62,44 @@ func (c *Conn) CloseNow() error {
 // Wait returns when the connection has ended and its transport is closed: nil if the end was clean, and else how it ended. If ctx ends before, Wait returns
 // its error.
 func (c *Conn) Wait(ctx context.Context) error {
-	select {
-	case <-c.done:
+	if c.isGone() {
 		return c.result() // also if ctx has ended, too
-	default:
 	}
 	select {
-	case <-c.done:
+	case <-c.done():
 		return c.result()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// done returns a channel that is closed when nothing is left of the connection.
+func (c *Conn) done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.doneChan == nil {
+		c.doneChan = make(chan struct{})
+		if c.gone {
+			close(c.doneChan)
+		}
+	}
+	return c.doneChan
+}
+
+// isGone reports whether the channel of done is closed.
+func (c *Conn) isGone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
+}
+
+// setGone closes the channel of done.
+func (c *Conn) setGone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	if c.doneChan != nil {
+		close(c.doneChan)
 	}
 }
 
@@ -198,7 +226,7 @@ func (c *Conn) release() error {
 	c.discardInput()
 	c.discardOutput()
 	c.leave()
-	close(c.done)
+	c.setGone()
 	if c.cfg.Observer != nil {
 		c.observe(Observation{Kind: ObservedClosed, End: c.CloseInfo()})
 	}

@@ -209,7 +209,7 @@ func TestCloseDeadline(t *testing.T) {
 		}
 		p.WantClose("fail", 1002, nil)
 		p.WantEOF("our side ends")
-		<-c.done
+		<-c.done()
 		if took := time.Since(start); took != DefaultCloseTimeout {
 			t.Errorf("the transport was closed after %v, want %v", took, DefaultCloseTimeout)
 		}
@@ -263,7 +263,7 @@ func TestCloseInALoop(t *testing.T) {
 		if !slices.Equal(got, []string{"a", "b"}) {
 			t.Errorf("got %q", got)
 		}
-		<-c.done
+		<-c.done()
 	})
 	bothRoles(t, "3/leaving_the_loop_finishes_the_handshake", func(t *testing.T, role Role) {
 		c, p := talk(t, role, nil)
@@ -284,7 +284,7 @@ func TestCloseInALoop(t *testing.T) {
 		if err := c.ended(); !isClean(err) {
 			t.Errorf("after the loop was left: %v", err)
 		}
-		<-c.done
+		<-c.done()
 	})
 	bothRoles(t, "3/from_another_goroutine", func(t *testing.T, role Role) {
 		c, p := talk(t, role, nil)
@@ -460,8 +460,8 @@ func TestLingering(t *testing.T) {
 		if err := <-result; !strings.Contains(err.Error(), "limit") {
 			t.Fatalf("server: %v", err)
 		}
-		<-client.done
-		<-server.done
+		<-client.done()
+		<-server.done()
 	}
 }
 

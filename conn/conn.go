@@ -40,8 +40,8 @@ type Conn struct {
 	received   traffic
 	streamed   atomic.Uint64 // the number of the last message that was read to its end in pieces
 
-	// The write half. Whoever has put into writeLock writes.
-	writeLock   chan struct{}
+	// The write half. Whoever has writeLock writes.
+	writeLock   lock
 	compression *compression // nil if permessage-deflate has not been negotiated
 	writeErr    error        // nothing can be written any more; written with mu held, too
 	dataErr     error        // the writeErr that cut a message; guarded by mu
@@ -67,12 +67,13 @@ type Conn struct {
 	driven   interface{ drained() } // who calls the Events, nil if there are none
 	cut      bool                   // and has to release the transport
 	released bool
-	timer    *time.Timer // the close timeout
-	done     chan struct{}
-	context  *connContext // nil until Context is called
-	pings    []*ping      // calls of Ping that wait
-	lastPing int64        // when the last Ping was sent, see now
-	lastPong int64        // which Ping was answered last
+	timer    *time.Timer   // the close timeout
+	gone     bool          // nothing is left of the connection
+	doneChan chan struct{} // closed when gone is set; nil while nobody waits for that
+	context  *connContext  // nil until Context is called
+	pings    []*ping       // calls of Ping that wait
+	lastPing int64         // when the last Ping was sent, see now
+	lastPong int64         // which Ping was answered last
 	rtt      atomic.Int64
 	lockBack chan struct{} // closed when the goroutine that writes the rest gives the write lock back
 }
@@ -96,9 +97,7 @@ func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *C
 		born:      time.Now(),
 		role:      role,
 		transport: newTransport(rwc, cfg.WriteTimeout),
-		writeLock: make(chan struct{}, 1),
 		send:      protocol.NewSender(protocol.Role(role)),
-		done:      make(chan struct{}),
 	}
 	c.transport.expired = func() { c.abort(errWriteTimeout) }
 	c.in.recv = protocol.NewReceiver(protocol.Role(role), cfg.limits())

@@ -59,9 +59,7 @@ func (c *Conn) appendBeforeClose(b []byte) []byte {
 // done. If the transport does not take it all now, a goroutine goes on that lives until it has.
 func (c *Conn) flushControl() {
 	for c.controlDue() {
-		select {
-		case c.writeLock <- struct{}{}:
-		default:
+		if !c.writeLock.try() {
 			return // unlockWrite looks again
 		}
 		if c.writeErr != nil {

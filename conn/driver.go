@@ -147,7 +147,7 @@ func (d *goroutineDriver) run() {
 	c.conclude()
 	// Nobody reads any more; what is left of the closing handshake goes on by itself.
 	c.stopLooping()
-	<-c.done
+	<-c.done()
 	d.calls <- struct{}{} // for good
 	done = true
 	d.close()

@@ -66,7 +66,7 @@ func TestContextDoesNotKeepAConn(t *testing.T) {
 		"Close_received": func(c *Conn, p *conntest.Peer) {
 			p.SendClose(1000, "")
 			p.Close()
-			<-c.done
+			<-c.done()
 		},
 		"lost": func(c *Conn, p *conntest.Peer) { p.Close() },
 	}
@@ -85,7 +85,7 @@ func TestContextDoesNotKeepAConn(t *testing.T) {
 			if _, err := c.ReadContext(ctx); !errors.Is(err, ErrClosed) {
 				t.Errorf("the read returns %v", err)
 			}
-			<-c.done
+			<-c.done()
 			if _, err := c.ReadContext(ctx); !errors.Is(err, ErrClosed) {
 				t.Errorf("a read after the end returns %v", err)
 			}

@@ -198,7 +198,7 @@ func (c *Conn) drain() {
 		// Whoever waits for the lock has it now, and this goroutine after them.
 		c.drainWaits = true
 		c.passWriteLock()
-		c.writeLock <- struct{}{} // also on a connection that is over, where nobody has it for long: passToDrain relies on it
+		c.writeLock.lock() // also on a connection that is over, where nobody has it for long: passToDrain relies on it
 		c.drainWaits = false
 	}
 	c.writeControl()
@@ -208,7 +208,7 @@ func (c *Conn) drain() {
 // passToDrain passes the write lock, which the caller has, to the drain that waits for it, or to a new one.
 func (c *Conn) passToDrain() {
 	if c.drainWaits {
-		<-c.writeLock // and it sees to the rest
+		c.writeLock.unlock() // and it sees to the rest
 		return
 	}
 	go c.drain()
@@ -216,9 +216,7 @@ func (c *Conn) passToDrain() {
 
 // startDrain starts drain, unless somebody has the write lock: they look again. While a Writer is in the middle of a message, what Send has queued waits.
 func (c *Conn) startDrain() {
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		return
 	}
 	if c.stream != nil && !c.closing() {

@@ -135,7 +135,7 @@ func TestCloseNowInTheBody(t *testing.T) {
 						t.Errorf("the peer reads %v", err)
 					}
 					select {
-					case <-c.done:
+					case <-c.done():
 						t.Error("the connection has ended before the loop was left")
 					default:
 					}

@@ -42,9 +42,7 @@ func (c *Conn) driveByLoop(k task) bool {
 		return false
 	}
 	// Whoever has the write lock may be using the socket.
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		return false
 	}
 	defer c.unlockWrite()
@@ -190,9 +188,7 @@ func (l *loopDriver) linger(failed bool) {
 
 // allSent reports whether nothing waits to be sent.
 func (c *Conn) allSent() bool {
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		return false
 	}
 	defer c.unlockWrite()

@@ -89,7 +89,7 @@ func TestWriterNeverClosed(t *testing.T) {
 		start := time.Now()
 		closed := make(chan error, 1)
 		go func() { closed <- c.Close(1001, "") }()
-		<-c.done
+		<-c.done()
 		if took := time.Since(start); took > DefaultCloseTimeout {
 			t.Errorf("the end came after %v", took)
 		}

@@ -59,7 +59,7 @@ func (c *Conn) SendContext(ctx context.Context, t MessageType, p []byte) error {
 		}
 		select {
 		case <-room:
-		case <-c.done:
+		case <-c.done():
 			return c.closeError()
 		case <-ctx.Done():
 		}
@@ -91,9 +91,7 @@ func (c *Conn) sendMessage(m *outgoing, full QueuePolicy) (room <-chan struct{},
 		c.observeFull(m)
 		return nil, ErrSendQueueFull
 	}
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		room, err = c.enqueue(m, full)
 		if c.queued() {
 			c.startDrain() // whoever had the lock may not have seen it any more

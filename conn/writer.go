@@ -164,7 +164,7 @@ func (w *MessageWriter) Close() error {
 
 // end lets other messages be sent. err is what every further call returns.
 func (w *MessageWriter) end(err error) {
-	w.c.writeLock <- struct{}{} // which nobody has for long on a connection that is over
+	w.c.writeLock.lock() // which nobody has for long on a connection that is over
 	w.release(err)
 	w.c.unlockWrite()
 }
