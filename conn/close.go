@@ -148,7 +148,7 @@ func (c *Conn) closeError() *CloseError {
 	}
 	e := c.snapshot()
 	if e.Err == nil {
-		e.Err = c.writeErr
+		e.Err = c.unwritable.reason()
 	}
 	return e
 }
@@ -162,7 +162,7 @@ func (c *Conn) snapshot() *CloseError {
 		Err:      c.send.Failure(),
 	}
 	if e.Err == nil {
-		e.Err = c.dataErr // a message was cut, so the end is not clean, whatever comes
+		e.Err = c.unwritable.cause() // a message was cut, so the end is not clean, whatever comes
 	}
 	return e
 }
@@ -191,7 +191,7 @@ func (c *Conn) abort(err error) error {
 
 // addCause makes err what ended the connection; what had cut its writing before stays named. The caller has c.mu.
 func (c *Conn) addCause(e *CloseError, err error) {
-	if first := cmp.Or(e.Err, c.writeErr); first != nil && first != err {
+	if first := cmp.Or(e.Err, c.unwritable.reason()); first != nil && first != err {
 		err = fmt.Errorf("%w, after: %w", err, first)
 	}
 	e.Err = err
@@ -256,7 +256,7 @@ func (c *Conn) lost(err error) error {
 			e.EOF = EOFBoundary
 		}
 		if e.Err == nil {
-			e.Err = c.writeErr
+			e.Err = c.unwritable.reason()
 		}
 	})
 	c.release()
@@ -324,8 +324,9 @@ func (c *Conn) linger(failed bool, size int) {
 	}
 	buf := bufpool.Get(size)
 	defer bufpool.Put(buf)
-	for c.readErr == nil {
-		_, c.readErr = c.transport.read(*buf)
+	for c.readErr() == nil {
+		_, err := c.transport.read(*buf)
+		c.setReadErr(err)
 	}
 	if c.role == RoleClient && !failed {
 		c.transport.closeWrite()

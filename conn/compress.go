@@ -37,7 +37,7 @@ func (c *Conn) compress(p deflate.Params, extensions string) {
 	limits := c.cfg.limits()
 	limits.Compressed = compressedLimit(limits.Message)
 	c.in.recv = protocol.NewReceiver(protocol.Role(c.role), limits) // nothing has gone through it yet
-	c.extensions = extensions
+	c.agreeExtensions(extensions)
 }
 
 // shed gives up what is not needed while nothing is sent.

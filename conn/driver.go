@@ -26,9 +26,12 @@ type task struct {
 // drained tells that the send queue is empty again, after something had to wait there. It never blocks, and may be called from anywhere, but with c.mu held.
 func (c *Conn) drained() {
 	c.mu.Lock()
-	d := c.driven
+	l, d := c.transport.loop, c.driver
 	c.mu.Unlock()
-	if d != nil {
+	switch {
+	case l != nil:
+		l.drained()
+	case d != nil:
 		d.drained()
 	}
 }
@@ -124,7 +127,7 @@ func (c *Conn) driveByGoroutine(k task) {
 	d.calls <- struct{}{} // nothing comes before Open
 	c.mu.Lock()
 	c.looping = true
-	c.driven = d
+	c.driver = d
 	c.mu.Unlock()
 	go d.run()
 }

@@ -39,7 +39,7 @@ type rest struct {
 
 // keepRest makes b, which lies in buf if that is not nil, what leaves next. The caller has the write lock.
 func (c *Conn) keepRest(buf *[]byte, b []byte) {
-	c.rest = rest{buf, b}
+	c.rest = &rest{buf, b}
 	if buf != nil {
 		c.hold(stockQueued, int64(len(*buf)))
 	}
@@ -48,11 +48,11 @@ func (c *Conn) keepRest(buf *[]byte, b []byte) {
 // writeRest writes the rest that there is. The caller has the write lock.
 func (c *Conn) writeRest() {
 	r := c.rest
-	if r.b == nil {
+	if r == nil {
 		return
 	}
-	c.rest = rest{}
-	if c.writeErr == nil {
+	c.rest = nil
+	if c.unwritable.reason() == nil {
 		if err := c.transport.write(r.b, nil); err != nil {
 			c.dataFailed(err)
 		}
@@ -114,7 +114,7 @@ func (c *Conn) writeUntil(ctx context.Context, h frame.Header, p []byte) error {
 				}
 				return &InterruptedError{Kept: true, Err: contextError(ctx)}
 			}
-			if c.writeErr != nil {
+			if c.unwritable.reason() != nil {
 				err = c.closeError()
 			}
 		}

@@ -29,11 +29,15 @@ type watch struct {
 	closed      bool     // the closing handshake has begun: nothing is asked any more
 
 	mu        sync.Mutex
-	ctx       context.Context // of the read
-	stop      func() bool     // unregisters it
-	sequence  uint64          // of the registration: a callback that comes late carries another one
-	cancelled atomic.Bool     // the context has ended, and the deadline is in the past
-	over      bool            // the connection has ended: nothing is registered any more
+	followed  *followed   // the context of the read, nil if it has none that ends
+	cancelled atomic.Bool // it has ended, and the deadline is in the past
+	over      bool        // the connection has ended: nothing is registered any more
+}
+
+// A followed is a context with which reads end.
+type followed struct {
+	ctx  context.Context
+	stop func() bool // unregisters it
 }
 
 // lastRead is when bytes came last, and whether a read waits for the next ones: in one word, because every read writes it. Only whose turn it is to read writes.
@@ -160,12 +164,12 @@ func (c *Conn) step() bool {
 	d := c.due()
 	switch {
 	case d.progress <= now:
-		c.violation = errProgress
+		c.meet().violation = errProgress
 		return false
 	case d.pong <= now && c.cfg.WriteTimeout > 0 && c.pingWaits():
 		w.pinged = now // it has not been asked yet: a message is on its way, which has its own timeout
 	case d.pong <= now:
-		c.readErr = errPongTimeout
+		c.setReadErr(errPongTimeout)
 		return false
 	}
 	if d.idle <= now {
@@ -179,7 +183,7 @@ func (c *Conn) step() bool {
 	}
 	w.armed, w.deadline = true, c.due().first()
 	if w.deadline < forever {
-		c.setReadDeadline(c.born.Add(time.Duration(w.deadline - 1)))
+		c.setReadDeadline(time.Now().Add(time.Duration(w.deadline - now)))
 	} else {
 		c.setReadDeadline(time.Time{})
 	}
@@ -212,7 +216,7 @@ func (c *Conn) timedOut(err error) (again bool, cancelled error) {
 	if w.cancelled.Load() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return false, contextError(w.ctx)
+		return false, contextError(w.followed.ctx)
 	}
 	// Bytes may have come that the deadline kept from being read, or the caller was away for long: neither makes a live peer dead. So what is there is read first.
 	w.expired = true
@@ -223,7 +227,7 @@ func (c *Conn) timedOut(err error) (again bool, cancelled error) {
 func (c *Conn) follow(ctx context.Context) error {
 	w := &c.watch
 	if ctx.Done() == nil {
-		if w.ctx != nil {
+		if w.followed != nil {
 			c.unfollow()
 		}
 		return nil
@@ -231,7 +235,7 @@ func (c *Conn) follow(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return contextError(ctx)
 	}
-	if w.ctx != nil && w.ctx.Done() == ctx.Done() {
+	if w.followed != nil && w.followed.ctx.Done() == ctx.Done() {
 		return nil
 	}
 	c.unfollow()
@@ -240,12 +244,12 @@ func (c *Conn) follow(ctx context.Context) error {
 	if w.over {
 		return nil
 	}
-	w.ctx = ctx
-	sequence := w.sequence
-	w.stop = context.AfterFunc(ctx, func() {
+	f := &followed{ctx: ctx}
+	w.followed = f
+	f.stop = context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.sequence == sequence {
+		if w.followed == f && !w.over { // or it comes late
 			w.cancelled.Store(true)
 			c.transport.in.SetReadDeadline(time.Unix(1, 0))
 		}
@@ -258,11 +262,10 @@ func (c *Conn) unfollow() {
 	w := &c.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stop != nil {
-		w.stop()
+	if w.followed != nil {
+		w.followed.stop()
+		w.followed = nil
 	}
-	w.ctx, w.stop = nil, nil
-	w.sequence++
 	if w.cancelled.Load() {
 		w.cancelled.Store(false)
 		w.armed = false
@@ -275,11 +278,9 @@ func (w *watch) dismiss() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
-	if w.stop != nil {
-		w.stop()
-		w.stop = nil
+	if w.followed != nil {
+		w.followed.stop()
 	}
-	w.sequence++
 }
 
 // beginClose begins the closing handshake, if it has not begun, from the side of the reader.
@@ -298,12 +299,12 @@ func (c *Conn) sendPing(p *ping) bool {
 	c.mu.Lock()
 	sent := max(c.now(), c.lastPing+1)
 	binary.BigEndian.PutUint64(data[:], uint64(sent))
-	open := c.err == nil && c.writeErr == nil && c.send.Ping(data)
+	open := c.err == nil && c.unwritable.reason() == nil && c.send.Ping(data)
 	if open {
 		c.lastPing = sent
 		if p != nil {
 			p.sent = sent
-			c.pings = append(c.pings, p)
+			p.next, c.pings = c.pings, p
 		}
 	}
 	c.mu.Unlock()

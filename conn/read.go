@@ -129,14 +129,14 @@ const (
 
 // pull returns the next message that lies in what has been read, a view that the next call ends. It never blocks. It is the caller's turn.
 func (c *Conn) pull() (Message, pulled) {
-	if c.over.Load() || c.violation != nil {
+	if c.over.Load() || c.violation() != nil {
 		return Message{}, pulledEnd
 	}
 	for {
 		e, data, err := c.in.next()
 		switch {
 		case err != nil:
-			c.violation = err
+			c.meet().violation = err
 			return Message{}, pulledEnd
 		case e.Kind == protocol.Message:
 			c.watch.delivered = true
@@ -169,7 +169,7 @@ func (c *Conn) goesOn(e protocol.Event) bool {
 		c.observeControl(frame.OpcodePong, e, c.pong(e.Payload))
 	case protocol.Close:
 		c.observeControl(frame.OpcodeClose, e, 0)
-		c.closeEvent = e
+		c.meet().close = e
 		return false
 	}
 	return true
@@ -180,12 +180,12 @@ func (c *Conn) conclude() error {
 	switch {
 	case c.over.Load():
 		return c.ended()
-	case c.violation != nil:
-		return c.fail(c.violation)
-	case c.closeEvent.Kind == protocol.Close:
-		return c.closeReceived(c.closeEvent)
+	case c.violation() != nil:
+		return c.fail(c.violation())
+	case c.met.close.Kind == protocol.Close:
+		return c.closeReceived(c.met.close)
 	}
-	return c.lost(c.readErr)
+	return c.lost(c.readErr())
 }
 
 // next waits for the next message and returns it, a view that the next call ends. It is the caller's turn.
@@ -195,7 +195,7 @@ func (c *Conn) next() (Message, error) {
 		switch {
 		case p == pulledMessage:
 			return m, nil
-		case p == pulledEnd, c.readErr != nil:
+		case p == pulledEnd, c.readErr() != nil:
 			return Message{}, c.conclude()
 		}
 		if err := c.fill(); err != nil {
@@ -213,7 +213,7 @@ func (c *Conn) fill() error {
 	w := &c.watch
 	for looked := false; ; {
 		if w.cancelled.Load() {
-			return contextError(w.ctx) // a transport may find bytes first, and its deadline never
+			return contextError(w.followed.ctx) // a transport may find bytes first, and its deadline never
 		}
 		c.noteMessages()
 		switch {
@@ -231,7 +231,7 @@ func (c *Conn) fill() error {
 			c.came(n)
 		}
 		if n > 0 || err == nil {
-			c.readErr = err
+			c.setReadErr(err)
 			return nil
 		}
 		again, cancelled := c.timedOut(err)
@@ -242,7 +242,7 @@ func (c *Conn) fill() error {
 		case cancelled != nil:
 			return cancelled
 		default:
-			c.readErr = err
+			c.setReadErr(err)
 			return nil
 		}
 	}
@@ -272,7 +272,7 @@ func (c *Conn) enter(s *socket, turn func(fd uintptr) bool) error {
 		case cancelled != nil:
 			return cancelled
 		default:
-			c.readErr = err
+			c.setReadErr(err)
 			return nil
 		}
 	}
@@ -292,6 +292,6 @@ func (c *Conn) readSocket(s *socket, fd uintptr) bool {
 	case err == nil:
 		err = io.EOF
 	}
-	c.readErr = err
+	c.setReadErr(err)
 	return true
 }

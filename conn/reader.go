@@ -68,18 +68,18 @@ func (r MessageReader) ReadContext(ctx context.Context, p []byte) (n int, err er
 
 // startMessage waits until a message begins that can be read with readPiece, and returns its type. It is the caller's turn.
 func (c *Conn) startMessage() (MessageType, error) {
-	for !c.over.Load() && c.violation == nil {
+	for !c.over.Load() && c.violation() == nil {
 		e, err := c.in.startPieces()
 		switch {
 		case err != nil:
-			c.violation = err
+			c.meet().violation = err
 		case e.Kind == protocol.Message:
 			return MessageType(c.in.recv.Opcode()), nil
 		case e.Kind != protocol.None:
 			if !c.goesOn(e) {
 				return 0, c.conclude()
 			}
-		case c.readErr != nil:
+		case c.readErr() != nil:
 			return 0, c.conclude()
 		default:
 			if err := c.fill(); err != nil {
@@ -95,12 +95,12 @@ func (c *Conn) readPiece(p []byte) (n int, err error) {
 	s := c.in.stream
 	s.dst = p
 	defer func() { s.dst = nil }()
-	for !c.over.Load() && c.violation == nil {
+	for !c.over.Load() && c.violation() == nil {
 		n, e, err := c.in.piece(p)
 		s.size += n
 		switch {
 		case err != nil:
-			c.violation = err
+			c.meet().violation = err
 			return n, cut(c.conclude())
 		case e.Kind == protocol.Message:
 			c.watch.delivered = true
@@ -120,7 +120,7 @@ func (c *Conn) readPiece(p []byte) (n int, err error) {
 			if !c.goesOn(e) {
 				return 0, cut(c.conclude())
 			}
-		case c.readErr != nil:
+		case c.readErr() != nil:
 			return 0, cut(c.conclude())
 		default:
 			if err := c.fill(); err != nil {

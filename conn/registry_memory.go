@@ -190,7 +190,7 @@ func (c *Conn) shed() {
 		if c.turn.take(theEngine, c.done, nil) != nil {
 			return // the close timeout was faster
 		}
-		c.readErr = nil // it may be that of the deadline
+		c.setReadErr(nil) // it may be that of the deadline
 		c.in.discard()
 		c.watch.dismiss()
 		c.transport.in.SetReadDeadline(time.Time{})

@@ -99,7 +99,7 @@ func (c *Conn) sendMessage(m *outgoing, full QueuePolicy) (room <-chan struct{},
 		return room, err
 	}
 	switch size := frameOverhead + len(m.data); {
-	case c.writeErr != nil:
+	case c.unwritable.reason() != nil:
 		err = c.closeError()
 	case c.stream != nil, c.queued():
 		room, err = c.enqueue(m, full)
@@ -108,7 +108,7 @@ func (c *Conn) sendMessage(m *outgoing, full QueuePolicy) (room <-chan struct{},
 		c.address(&h, p)
 		err = c.holdFrame(h, p)
 		bufpool.Put(buf)
-	case c.transport.tryWrite == nil || c.held != nil:
+	case !c.transport.writesAtOnce() || c.held != nil:
 		room, err = c.enqueue(m, full)
 	default:
 		return nil, c.sendFrame(m)
@@ -199,7 +199,7 @@ func (c *Conn) ending() error {
 	switch {
 	case c.err != nil:
 		return c.err
-	case c.writeErr != nil || !c.send.MaySendData():
+	case c.unwritable.reason() != nil || !c.send.MaySendData():
 		return c.snapshot()
 	}
 	return nil
@@ -238,7 +238,7 @@ func (c *Conn) writeQueued() (more bool) {
 		return false
 	}
 	switch {
-	case c.writeErr != nil:
+	case c.unwritable.reason() != nil:
 		q.clear()
 		return false
 	case c.stream != nil:

@@ -23,14 +23,15 @@ type Stats struct {
 
 // Stats returns what the connection has done so far. While a burst of messages is being delivered, the counts may be those from before it.
 func (c *Conn) Stats() Stats {
+	opened := time.Now().Add(time.Duration(1 - c.now()))
 	return Stats{
 		MessagesReceived: c.received.publishedMessages.Load(),
 		MessagesSent:     c.sent.publishedMessages.Load(),
 		BytesReceived:    c.received.publishedBytes.Load(),
 		BytesSent:        c.sent.publishedBytes.Load(),
 		BufferedAmount:   c.BufferedAmount(),
-		Opened:           c.born,
-		LastReceived:     c.born.Add(time.Duration(c.watch.lastRead.at())),
+		Opened:           opened,
+		LastReceived:     opened.Add(time.Duration(c.watch.lastRead.at())),
 		RTT:              c.RTT(),
 		Reading:          c.turn.taken(),
 	}

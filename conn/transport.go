@@ -7,54 +7,61 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // transport is the byte stream under a Conn, with what its dynamic type allows. Reads belong to whose turn it is,
 // writes to the holder of the write lock; close may be called at any time, more than once.
 type transport struct {
-	rwc  io.ReadWriteCloser
-	conn net.Conn    // rwc, nil if it is no net.Conn
-	in   interface { // rwc, or what gives its reads a deadline
+	rwc io.ReadWriteCloser
+	in  interface { // rwc, or what gives its reads a deadline
 		io.Reader
 		SetReadDeadline(time.Time) error
 	}
 	timeout time.Duration
-	expired func() // called when timeout has passed, where there are no deadlines
+	expired func() // called when timeout has passed, where there are no deadlines; nil on a socket
+	closed  atomic.Bool
 	// socket: conn is exactly a *net.TCPConn or a *net.UnixConn. Wrappers of one are driven through their methods.
 	socket bool
 	sock   *socket     // the same, where its descriptor can be used
 	loop   *loopDriver // conn, if an event loop has the socket
-	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
+	// tryWrite writes what can be written without waiting, if neither sock nor loop does; nil if the transport has no such call.
 	tryWrite func(p []byte) (n int, err error)
 	taken    uint64 // bytes that the transport has taken
-	once     *sync.Once
 }
 
-func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
-	t := transport{rwc: rwc, timeout: timeout, once: new(sync.Once)}
-	t.expired = func() { t.close() }
-	t.conn, _ = rwc.(net.Conn)
+func (t *transport) init(rwc io.ReadWriteCloser, timeout time.Duration, expired func()) {
+	t.rwc, t.timeout = rwc, timeout
 	switch c := rwc.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		t.socket = true
-		if t.sock = newSocket(t.conn); t.sock != nil {
-			t.tryWrite = t.sock.tryWrite
-		}
+	case *net.TCPConn:
+		t.socket, t.sock = true, newSocket(c)
+	case *net.UnixConn:
+		t.socket, t.sock = true, newSocket(c)
 	case *pipeEnd:
 		t.tryWrite = c.tryWrite
 	}
-	if t.conn != nil && t.conn.SetDeadline(time.Time{}) == nil {
-		t.in = t.conn
+	if !t.socket {
+		t.expired = expired
+	}
+	if nc := t.netConn(); nc != nil && nc.SetDeadline(time.Time{}) == nil {
+		t.in = nc
 	} else {
 		t.in = newTimedReader(rwc)
 	}
-	return t
 }
 
-// adopt makes the socket an event loop's.
-func (t *transport) adopt(l *loopDriver) {
-	*t = transport{rwc: l, conn: l, in: l, timeout: t.timeout, socket: true, loop: l, tryWrite: l.tryWrite, taken: t.taken, once: t.once}
+// netConn returns rwc, nil if it is no net.Conn.
+func (t *transport) netConn() net.Conn {
+	nc, _ := t.rwc.(net.Conn)
+	return nc
+}
+
+// adopt makes the socket an event loop's; give takes that back.
+func (t *transport) adopt(l *loopDriver) (giveBack func()) {
+	rwc, in, sock := t.rwc, t.in, t.sock
+	t.rwc, t.in, t.sock, t.loop = l, l, nil, l
+	return func() { t.rwc, t.in, t.sock, t.loop = rwc, in, sock, nil }
 }
 
 // maxTimedWrite is how much is written under one deadline where a write that timed out cannot be gone on with, or
@@ -97,19 +104,28 @@ func (t *transport) writeNow(p []byte) (n int, err error) {
 	case len(p) == 0:
 	case t.sock != nil:
 		n, _, err = t.sock.writeHeld(p)
-	case t.tryWrite != nil && (!t.socket || t.loop != nil):
+	case t.loop != nil:
+		n, err = t.loop.tryWrite(p)
+	case t.tryWrite != nil:
 		n, err = t.tryWrite(p)
 	}
 	t.taken += uint64(n)
 	return n, err
 }
 
+// writesAtOnce reports whether writeAtOnce can tell what the transport takes.
+func (t *transport) writesAtOnce() bool { return t.sock != nil || t.loop != nil || t.tryWrite != nil }
+
 // writeAtOnce writes what can be written without waiting, nothing if the transport cannot tell.
 func (t *transport) writeAtOnce(p []byte) (n int, err error) {
-	if t.tryWrite == nil {
-		return 0, nil
+	switch {
+	case t.tryWrite != nil:
+		n, err = t.tryWrite(p)
+	case t.sock != nil:
+		n, err = t.sock.tryWrite(p)
+	case t.loop != nil:
+		n, err = t.loop.tryWrite(p)
 	}
-	n, err = t.tryWrite(p)
 	t.taken += uint64(n)
 	return n, err
 }
@@ -125,7 +141,7 @@ func (t *transport) writeSome(p, q []byte) (n int, err error) {
 		v := vectors.Get().(*vector)
 		v.both = [2][]byte{p, q}
 		v.rest = v.both[:]
-		written, err := v.rest.WriteTo(t.conn)
+		written, err := v.rest.WriteTo(t.rwc)
 		*v = vector{} // q is not retained
 		vectors.Put(v)
 		return int(written), err
@@ -165,19 +181,22 @@ func writeError(err error) error {
 
 // arm starts the timeout of one write. The function that it returns for a transport without deadlines stops it again, and reports whether that was in time.
 func (t *transport) arm() (stop func() bool) {
-	switch {
-	case t.timeout == 0:
-	case t.conn != nil && t.conn.SetWriteDeadline(time.Now().Add(t.timeout)) == nil:
-	default: // no deadlines, or none that work
-		return time.AfterFunc(t.timeout, t.expired).Stop
+	if t.timeout == 0 {
+		return nil
 	}
-	return nil
+	if nc := t.netConn(); nc != nil && nc.SetWriteDeadline(time.Now().Add(t.timeout)) == nil || t.socket { // whose write fails, too
+		return nil
+	}
+	return time.AfterFunc(t.timeout, t.expired).Stop // no deadlines, or none that work
 }
 
 // disarm takes the deadline of a write back. On a socket an old one does no harm; but tls.Conn writes when it reads, to answer a KeyUpdate, and an error of that stays.
 func (t *transport) disarm() {
-	if t.timeout != 0 && t.conn != nil && !t.socket {
-		t.conn.SetWriteDeadline(time.Time{})
+	if t.timeout == 0 || t.socket {
+		return
+	}
+	if nc := t.netConn(); nc != nil {
+		nc.SetWriteDeadline(time.Time{})
 	}
 }
 
@@ -215,8 +234,10 @@ func (t *transport) cut() error {
 
 // close closes the stream at once.
 func (t *transport) close() (err error) {
-	t.once.Do(func() { err = closeStream(t.rwc) })
-	return err
+	if t.closed.Swap(true) {
+		return nil
+	}
+	return closeStream(t.rwc)
 }
 
 // closeStream closes c at once. For TLS it closes what is below: tls.Conn.Close would wait up to 5 s to send an alert to a peer that does not read.

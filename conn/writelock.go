@@ -65,7 +65,7 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 	if c.stream != nil || c.queued() {
 		return c.awaitMessage(ctx)
 	}
-	if c.writeErr != nil {
+	if c.unwritable.reason() != nil {
 		c.unlockWrite()
 		return c.closeError()
 	}
@@ -77,7 +77,7 @@ func (c *Conn) awaitMessage(ctx context.Context) error {
 	last := c.queue.Load().last() // what is queued later may wait for the caller
 	for {
 		switch {
-		case c.writeErr != nil:
+		case c.unwritable.reason() != nil:
 			c.unlockWrite()
 			return c.closeError()
 		case c.stream != nil:

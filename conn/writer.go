@@ -189,7 +189,7 @@ func (w *MessageWriter) fragment(ctx context.Context, fin bool, p []byte) error 
 		}
 		return err
 	}
-	if c.writeErr != nil {
+	if c.unwritable.reason() != nil {
 		err := c.closeError()
 		w.release(err)
 		c.unlockWrite()
