@@ -34,9 +34,9 @@ func (c *Conn) compress(p deflate.Params, extensions string) {
 		prepared:   preparedKey{out.WindowBits, cfg.Level},
 	}
 	c.in.inflation = newInflation(in, c.cfg.MessageLimit)
-	limits := c.cfg.limits()
-	limits.Compressed = compressedLimit(limits.Message)
-	c.in.recv = protocol.NewReceiver(protocol.Role(c.role), limits) // nothing has gone through it yet
+	if c.in.reading != nil {
+		c.in.recv = protocol.NewReceiver(protocol.Role(c.role), c.in.wire()) // nothing has gone through it yet
+	}
 	c.agreeExtensions(extensions)
 }
 

@@ -94,7 +94,7 @@ func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *C
 		send: protocol.NewSender(protocol.Role(role)),
 	}
 	c.transport.init(rwc, cfg.WriteTimeout, func() { c.abort(errWriteTimeout) })
-	c.in.recv = protocol.NewReceiver(protocol.Role(role), cfg.limits())
+	c.in.role, c.in.limit = role, cfg.MessageLimit
 	c.watch.came(c.now())
 	c.watch.lastMessage = c.watch.lastRead.at()
 	c.in.prime(buffered)

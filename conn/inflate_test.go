@@ -15,7 +15,6 @@ import (
 	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/conntest"
-	"github.com/hawser-go/hawser/internal/protocol"
 )
 
 // takeover and noTakeover are what most of these tests have agreed on.
@@ -261,9 +260,6 @@ func TestInflateNotNegotiated(t *testing.T) {
 // newInflatingFeeder is newFeeder for compressed messages.
 func newInflatingFeeder(limit int64, bits int, takeover bool) *feeder {
 	f := newFeeder(limit)
-	limits := (&Config{MessageLimit: limit}).limits()
-	limits.Compressed = compressedLimit(limits.Message)
-	f.in.recv = protocol.NewReceiver(protocol.Server, limits)
 	f.in.inflation = newInflation(deflate.Direction{WindowBits: bits, ContextTakeover: takeover}, limit)
 	return f
 }

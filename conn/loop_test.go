@@ -211,7 +211,8 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 				}
 				return len(*b)
 			}
-			if gotBuf, gotMsg := size(c.in.buf), size(c.in.msg); gotBuf != buf || gotMsg != msg {
+			b, m, _ := c.in.buffers()
+			if gotBuf, gotMsg := size(b), size(m); gotBuf != buf || gotMsg != msg {
 				t.Errorf("%s: the read buffer has %d bytes and that of the message %d, want %d and %d", when, gotBuf, gotMsg, buf, msg)
 			}
 		}

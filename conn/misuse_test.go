@@ -110,7 +110,7 @@ func TestWriterNeverClosed(t *testing.T) {
 func TestLimitsDoNotWrap(t *testing.T) {
 	for _, limit := range []int64{1<<32 - 1, 1 << 32, 1<<32 + 1, 1<<63 - 1} {
 		c := (&Config{MessageLimit: limit, SendQueue: limit}).resolved()
-		if want := min(limit, maxMessage); c.MessageLimit != want || c.SendQueue != want || c.limits().Message != uint64(want) {
+		if want := min(limit, maxMessage); c.MessageLimit != want || c.SendQueue != want || messageLimits(c.MessageLimit).Message != uint64(want) {
 			t.Errorf("2.9/a limit of %d becomes %d and %d", limit, c.MessageLimit, c.SendQueue)
 		}
 	}

@@ -48,6 +48,9 @@ func (in *input) startPieces() (protocol.Event, error) {
 	if in.stream.open {
 		return in.skip()
 	}
+	if in.reading == nil {
+		return protocol.Event{}, nil
+	}
 	for !in.insideData() {
 		if !in.inFrame {
 			ok, err := in.header()
@@ -78,7 +81,9 @@ func (in *input) startPieces() (protocol.Event, error) {
 }
 
 // insideData reports whether a message has begun.
-func (in *input) insideData() bool { return in.recv.InMessage() || in.inFrame && !in.control }
+func (in *input) insideData() bool {
+	return in.reading != nil && (in.recv.InMessage() || in.inFrame && !in.control)
+}
 
 // piece puts what comes next of the message that is open into dst, which is not empty, and returns how many bytes that are. It returns 0 with
 //   - a Ping, Pong or Close event,

@@ -179,6 +179,9 @@ func (r *Receiver) Received() uint64 {
 	return r.size - r.remaining
 }
 
+// AtRest reports whether nothing is unfinished, between frames, and anything may follow: then a new Receiver can take the place of r.
+func (r *Receiver) AtRest() bool { return r.err == nil && !r.rules.Fragmented }
+
 // InMessage reports whether a fragmented message is unfinished.
 func (r *Receiver) InMessage() bool { return r.rules.Fragmented }
 
