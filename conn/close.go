@@ -215,8 +215,8 @@ func (c *Conn) release() error {
 		return err
 	}
 	c.released = true
-	if c.timer != nil {
-		c.timer.Stop()
+	if t := c.closeTimer(); t != nil {
+		t.Stop()
 	}
 	c.mu.Unlock()
 	if !first {
@@ -236,11 +236,11 @@ func (c *Conn) release() error {
 // startCloseTimer starts the one deadline over the end of the connection, if it does not run yet. The caller has c.mu.
 func (c *Conn) startCloseTimer() {
 	switch {
-	case c.timer != nil || c.cfg.CloseTimeout == 0 || c.released:
+	case c.closeTimer() != nil || c.cfg.CloseTimeout == 0 || c.released:
 	case c.transport.loop != nil:
 		c.transport.loop.setCloseTimer(c.cfg.CloseTimeout)
 	default:
-		c.timer = time.AfterFunc(c.cfg.CloseTimeout, func() { c.abort(errCloseTimeout) })
+		c.extras().timer = time.AfterFunc(c.cfg.CloseTimeout, func() { c.abort(errCloseTimeout) })
 	}
 }
 
@@ -295,7 +295,7 @@ func (c *Conn) finish(failed bool) error {
 	c.in.discard()
 	// What ends a read must not end linger's: only the close timeout does.
 	c.watch.dismiss()
-	c.transport.in.SetReadDeadline(time.Time{})
+	c.transport.reader().SetReadDeadline(time.Time{})
 	l := c.transport.loop
 	switch {
 	case !first: // whoever ended it sees to the rest

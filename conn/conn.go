@@ -27,13 +27,12 @@ type Conn struct {
 	meter     atomic.Pointer[meter] // nil while nothing of the connection's is counted
 
 	// The read half belongs to whose turn it is.
-	turn     turn
-	in       input
-	met      *met // nil while the connection may live on
-	watch    watch
-	fillTurn func(fd uintptr) bool // see fillSocket
-	received traffic
-	streamed atomic.Uint64 // the number of the last message that was read to its end in pieces
+	turn          turn
+	in            input
+	met           *met // nil while the connection may live on
+	watch         watch
+	received      traffic
+	receivedBytes atomic.Uint64
 
 	// The write half. Whoever has writeLock writes.
 	writeLock   lock
@@ -43,34 +42,30 @@ type Conn struct {
 	heldLen     int
 	heldSince   atomic.Int64 // see now; 0 if nothing is held
 	holdTimer   *time.Timer
-	corked      atomic.Bool // what is written is held back
-	rest        *rest       // of a frame that is cut, nil if none is
+	rest        *rest // of a frame that is cut, nil if none is
 	stream      *MessageWriter
-	draining    bool // what is written was queued by Send
-	drainWaits  bool // drain waits for writeLock
 	queue       atomic.Pointer[sendQueue]
 	kept        atomic.Int64 // bytes of rest
 	sent        traffic
 
-	// Both halves. mu is never held over I/O.
+	corked     atomic.Bool // what is written is held back
+	over       atomic.Bool // err is set; it belongs to both halves
+	role       Role
+	draining   bool // what is written was queued by Send
+	drainWaits bool // drain waits for writeLock
+	// The rest is guarded by mu, which is never held over I/O.
+	looping  bool // a Messages loop runs, or a driver
+	cut      bool // a loop runs, and has to release the transport
+	released bool
+	gone     bool // nothing is left of the connection
 	mu       sync.Mutex
 	send     protocol.Sender
-	err      *CloseError // how the connection ended; set once
-	over     atomic.Bool // err is set
-	role     Role
-	looping  bool             // a Messages loop runs, or a driver
-	driver   *goroutineDriver // who calls the Events, if it is no loopDriver
-	cut      bool             // and has to release the transport
-	released bool
-	timer    *time.Timer   // the close timeout
-	gone     bool          // nothing is left of the connection
+	err      *CloseError   // how the connection ended; set once
 	doneChan chan struct{} // closed when gone is set; nil while nobody waits for that
-	context  *connContext  // nil until Context is called
-	pings    *ping         // calls of Ping that wait
+	extra    *extra        // nil if there is nothing of it
 	lastPing int64         // when the last Ping was sent, see now
 	lastPong int64         // which Ping was answered last
 	rtt      atomic.Int64
-	lockBack chan struct{} // closed when the goroutine that writes the rest gives the write lock back
 }
 
 // New returns a connection over rwc on which the opening handshake has been done elsewhere. buffered holds bytes that came behind the handshake and have

@@ -26,7 +26,11 @@ type task struct {
 // drained tells that the send queue is empty again, after something had to wait there. It never blocks, and may be called from anywhere, but with c.mu held.
 func (c *Conn) drained() {
 	c.mu.Lock()
-	l, d := c.transport.loop, c.driver
+	l := c.transport.loop
+	var d *goroutineDriver
+	if c.extra != nil {
+		d = c.extra.driver
+	}
 	c.mu.Unlock()
 	switch {
 	case l != nil:
@@ -127,7 +131,7 @@ func (c *Conn) driveByGoroutine(k task) {
 	d.calls <- struct{}{} // nothing comes before Open
 	c.mu.Lock()
 	c.looping = true
-	c.driver = d
+	c.extras().driver = d
 	c.mu.Unlock()
 	go d.run()
 }

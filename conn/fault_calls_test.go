@@ -261,7 +261,7 @@ func faultyCall(t *testing.T, role Role, compressed bool, wrap func(net.Conn) ne
 	synctest.Wait() // whoever is on the way out is gone
 	for _, c := range []*Conn{c, p} {
 		c.mu.Lock()
-		if c.timer != nil && c.timer.Stop() {
+		if c.closeTimer() != nil && c.closeTimer().Stop() {
 			t.Error("the close timer is left")
 		}
 		c.mu.Unlock()

@@ -33,6 +33,10 @@ type input struct {
 	completed bool      // a message was, since what is held was counted
 	refused   bool      // there is no room for the rest of the message
 	role      Role
+
+	// See Conn.noteMessages.
+	delivered  bool // a message was returned since the last wait
+	unfinished bool // a message has begun to come
 }
 
 // A reading is the part of input that is needed from the first byte of a message, or of what a read may bring, to the last one: a connection at rest has none.
@@ -52,6 +56,8 @@ type reading struct {
 	msgLen int
 	behind int // bytes that have arrived and not been read, 0 if the transport does not say
 	direct int // bytes at the end of msg that were read straight into it and are not processed yet
+
+	pace pace
 
 	lent    *[]byte // the buffer of the message that was returned last
 	counted int64   // what the Registry knows of what is held
@@ -83,7 +89,7 @@ func (in *input) rest() {
 	if s == nil || s.buf != nil || s.msg != nil || s.lent != nil || s.inFrame || s.counted != 0 || !s.recv.AtRest() || in.stream != nil && in.stream.open {
 		return
 	}
-	s.control, s.behind = false, 0 // and the rest is as it was, or is set before it is used
+	s.control, s.behind, s.pace = false, 0, pace{} // and the rest is as it was, or is set before it is used
 	in.reading = nil
 	readings.Put(s)
 }

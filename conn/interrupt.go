@@ -151,7 +151,7 @@ func (c *Conn) beginFrame(h *frame.Header, n int) (buf *[]byte, b []byte, open b
 func (c *Conn) handOver(ctx context.Context) bool {
 	back, size := make(chan struct{}), int64(len(c.rest.b))
 	c.mu.Lock()
-	c.lockBack = back
+	c.extras().lockBack = back
 	c.mu.Unlock()
 	go c.drain()
 	select {
@@ -161,10 +161,10 @@ func (c *Conn) handOver(ctx context.Context) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lockBack == nil {
+	if c.extra.lockBack == nil {
 		return true // it has been written at the same time
 	}
-	c.lockBack = nil
+	c.extra.lockBack = nil
 	c.kept.Store(size)
 	return false
 }
@@ -173,7 +173,9 @@ func (c *Conn) handOver(ctx context.Context) bool {
 func (c *Conn) takeLockBack() (back chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	back, c.lockBack = c.lockBack, nil
+	if c.extra != nil {
+		back, c.extra.lockBack = c.extra.lockBack, nil
+	}
 	return back
 }
 

@@ -18,20 +18,17 @@ import (
 type watch struct {
 	lastRead    lastRead // when bytes came last
 	lastMessage int64    // and a message
-	delivered   bool     // a message was returned since the last wait
-	unfinished  bool     // a message has begun to come
-	waitsSince  int64    // since when a read waits for more of it; 0 if none does
-	waited      int64    // how long reads have waited for it before
 	pinged      int64    // when the Ping was sent that has not been answered by any byte; 0 if none
-	armed       bool     // a deadline is set, or none is needed
-	deadline    int64    // which
-	expired     bool     // it has passed: what has come meanwhile is read first
-	closed      bool     // the closing handshake has begun: nothing is asked any more
+	deadline    int64    // when a read is interrupted, if armed
 
-	mu        sync.Mutex
-	followed  *followed   // the context of the read, nil if it has none that ends
-	cancelled atomic.Bool // it has ended, and the deadline is in the past
-	over      bool        // the connection has ended: nothing is registered any more
+	armed     bool        // a deadline is set, or none is needed
+	expired   bool        // it has passed: what has come meanwhile is read first
+	closed    bool        // the closing handshake has begun: nothing is asked any more
+	over      bool        // the connection has ended, and no context is followed any more; guarded by mu
+	cancelled atomic.Bool // followed has ended, and the deadline is in the past
+
+	mu       sync.Mutex
+	followed *followed // the context of the read, nil if it has none that ends
 }
 
 // A followed is a context with which reads end.
@@ -74,7 +71,6 @@ var errPongTimeout = timeoutError("nothing has come within the pong timeout afte
 // came notes that bytes have come.
 func (w *watch) came(now int64) {
 	w.lastRead.came(now)
-	w.pause(now)
 	if w.pinged != 0 {
 		w.pinged, w.armed = 0, false
 	}
@@ -83,24 +79,34 @@ func (w *watch) came(now int64) {
 
 // came notes that n bytes have come.
 func (c *Conn) came(n int) {
-	c.watch.came(c.now())
-	c.received.bytes += uint64(n)
+	now := c.now()
+	c.watch.came(now)
+	c.in.pause(now)
+	c.receivedBytes.Store(c.receivedBytes.Load() + uint64(n))
 	c.received.publish()
 }
 
+// A pace is how long the rest of a message has been waited for.
+type pace struct {
+	since int64 // a read waits; 0 if none does
+	so    int64 // long have reads waited before
+}
+
 // pause tells that no read waits any more.
-func (w *watch) pause(now int64) {
-	if w.waitsSince != 0 {
-		w.waited += now - w.waitsSince
-		w.waitsSince = 0
+func (in *input) pause(now int64) {
+	if in.waitsForRest() {
+		in.pace = pace{so: in.pace.so + now - in.pace.since}
 	}
 }
+
+// waitsForRest reports whether a read waits for the rest of a message.
+func (in *input) waitsForRest() bool { return in.reading != nil && in.pace.since != 0 }
 
 // pauseReading tells that nobody reads for a while.
 func (c *Conn) pauseReading() {
 	c.watch.lastRead.wait(false)
-	if c.watch.waitsSince != 0 {
-		c.watch.pause(c.now())
+	if c.in.waitsForRest() {
+		c.in.pause(c.now())
 	}
 }
 
@@ -115,18 +121,18 @@ func (c *Conn) noteMessages() {
 	c.received.publish()
 	w := &c.watch
 	w.lastRead.wait(true)
-	if w.delivered {
-		w.delivered, w.lastMessage, w.unfinished = false, w.lastRead.at(), false
+	if c.in.delivered {
+		c.in.delivered, w.lastMessage, c.in.unfinished = false, w.lastRead.at(), false
 	}
 	inside := c.in.insideMessage()
-	begun := inside && !w.unfinished
-	if w.unfinished = inside; !inside || begun {
-		w.waitsSince, w.waited = 0, 0
+	begun := inside && !c.in.unfinished
+	if c.in.unfinished = inside; c.in.reading != nil && (!inside || begun) {
+		c.in.pace = pace{}
 	}
-	if inside && w.waitsSince == 0 {
-		w.waitsSince = c.now()
+	if inside && c.in.pace.since == 0 {
+		c.in.pace.since = c.now()
 		if begun { // else what is armed comes first: what is due for a message moves only into the future
-			w.armed = w.armed && w.deadline <= w.waitsSince+int64(progressGrace) // an earlier deadline leads to this one
+			w.armed = w.armed && w.deadline <= c.in.pace.since+int64(progressGrace) // an earlier deadline leads to this one
 		}
 	}
 }
@@ -140,8 +146,8 @@ func (d due) first() int64 { return min(d.progress, d.idle, d.ping, d.pong) }
 func (c *Conn) due() due {
 	w := &c.watch
 	d := due{forever, forever, forever, forever}
-	if w.waitsSince != 0 {
-		d.progress = w.waitsSince - w.waited + int64(max(progressGrace, time.Duration(c.in.recv.Received()/progressRate)*time.Second))
+	if c.in.waitsForRest() {
+		d.progress = c.in.pace.since - c.in.pace.so + int64(max(progressGrace, time.Duration(c.in.recv.Received()/progressRate)*time.Second))
 	}
 	if c.cfg.IdleTimeout > 0 && !w.closed {
 		d.idle = w.lastMessage + min(int64(c.cfg.IdleTimeout), forever)
@@ -202,7 +208,7 @@ func (c *Conn) setReadDeadline(t time.Time) {
 	c.watch.mu.Lock()
 	defer c.watch.mu.Unlock()
 	if !c.watch.cancelled.Load() && !c.over.Load() { // or the end of the connection has
-		c.transport.in.SetReadDeadline(t)
+		c.transport.reader().SetReadDeadline(t)
 	}
 }
 
@@ -251,7 +257,7 @@ func (c *Conn) follow(ctx context.Context) error {
 		defer w.mu.Unlock()
 		if w.followed == f && !w.over { // or it comes late
 			w.cancelled.Store(true)
-			c.transport.in.SetReadDeadline(time.Unix(1, 0))
+			c.transport.reader().SetReadDeadline(time.Unix(1, 0))
 		}
 	})
 	return nil
@@ -269,7 +275,7 @@ func (c *Conn) unfollow() {
 	if w.cancelled.Load() {
 		w.cancelled.Store(false)
 		w.armed = false
-		c.transport.in.SetReadDeadline(time.Time{})
+		c.transport.reader().SetReadDeadline(time.Time{})
 	}
 }
 
@@ -304,7 +310,8 @@ func (c *Conn) sendPing(p *ping) bool {
 		c.lastPing = sent
 		if p != nil {
 			p.sent = sent
-			p.next, c.pings = c.pings, p
+			x := c.extras()
+			p.next, x.pings = x.pings, p
 		}
 	}
 	c.mu.Unlock()

@@ -252,8 +252,8 @@ func TestReadHoldsNoDescriptor(t *testing.T) {
 		if err := c.fill(); err != nil {
 			t.Fatal(err)
 		}
-		turn := c.fillTurn
-		c.fillTurn = func(fd uintptr) bool {
+		turn := c.transport.sock.fill
+		c.transport.sock.fill = func(fd uintptr) bool {
 			defer func() {
 				if _, held, _ := c.transport.sock.writeHeld(nil); held {
 					t.Error("a single read holds the descriptor")

@@ -95,7 +95,7 @@ func TestHandedBack(t *testing.T) {
 		ours, theirs := pipeEnds()
 		c, p := talkOver(t, ours, theirs, RoleServer, nil)
 		c.writeLock.lock()
-		c.lockBack = nil // as drain leaves it when it has told
+		c.extras().lockBack = nil // as drain leaves it when it has told
 		if back := c.takeLockBack(); back != nil {
 			t.Error("there is somebody to tell")
 		}

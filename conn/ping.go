@@ -59,17 +59,20 @@ type ping struct {
 
 // endPings wakes the calls that wait, for the connection has ended: one in the body of a loop would keep the loop from being left, and done comes only then. The caller has c.mu.
 func (c *Conn) endPings() {
-	for p := c.pings; p != nil; p = p.next {
+	if c.extra == nil {
+		return
+	}
+	for p := c.extra.pings; p != nil; p = p.next {
 		close(p.answered)
 	}
-	c.pings = nil
+	c.extra.pings = nil
 }
 
 // forget takes p out of those that wait.
 func (c *Conn) forget(p *ping) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for q := &c.pings; *q != nil; q = &(*q).next {
+	for q := &c.extra.pings; *q != nil; q = &(*q).next {
 		if *q == p {
 			*q = p.next
 			return
@@ -91,7 +94,10 @@ func (c *Conn) pong(data []byte) (rtt time.Duration) {
 	now := max(c.now(), sent)
 	c.lastPong = sent
 	c.rtt.Store(now - sent)
-	for q := &c.pings; *q != nil; {
+	if c.extra == nil {
+		return time.Duration(now - sent)
+	}
+	for q := &c.extra.pings; *q != nil; {
 		p := *q
 		if p.sent > sent {
 			q = &p.next

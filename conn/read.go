@@ -139,8 +139,8 @@ func (c *Conn) pull() (Message, pulled) {
 			c.meet().violation = err
 			return Message{}, pulledEnd
 		case e.Kind == protocol.Message:
-			c.watch.delivered = true
-			c.received.messages++
+			c.in.delivered = true
+			c.received.unpublished++
 			if c.cfg.Observer != nil {
 				c.observe(Observation{Kind: ObservedMessageReceived, Opcode: c.in.recv.Opcode(), Size: len(data)})
 			}
@@ -159,8 +159,8 @@ func (c *Conn) pull() (Message, pulled) {
 func (c *Conn) goesOn(e protocol.Event) bool {
 	switch e.Kind {
 	case protocol.Fragment: // a message that nobody wanted has ended
-		c.watch.delivered = true
-		c.received.messages++
+		c.in.delivered = true
+		c.received.unpublished++
 	case protocol.Ping:
 		c.observeControl(frame.OpcodePing, e, 0)
 		c.handle(e)
@@ -250,11 +250,11 @@ func (c *Conn) fill() error {
 
 // fillSocket is fill for a socket: no buffer is held while nothing is there.
 func (c *Conn) fillSocket(s *socket) error {
-	if c.fillTurn == nil {
+	if s.fill == nil {
 		// The descriptor is not held: outside of a loop the end of the connection closes it, and a write of that moment would go to whoever gets its number next.
-		c.fillTurn = func(fd uintptr) bool { return c.readSocket(s, fd) }
+		s.fill = func(fd uintptr) bool { return c.readSocket(s, fd) }
 	}
-	return c.enter(s, c.fillTurn)
+	return c.enter(s, s.fill)
 }
 
 // enter is socket.enter, over and over while only deadlines end it. An error is that of the context that the read follows.

@@ -15,6 +15,7 @@ var ErrReaderExpired = errors.New("hawser: another read of this connection has b
 type MessageReader struct {
 	c      *Conn
 	ctx    context.Context
+	of     *streaming
 	number uint64
 }
 
@@ -35,7 +36,7 @@ func (c *Conn) Reader(ctx context.Context) (MessageType, MessageReader, error) {
 	if err != nil {
 		return 0, MessageReader{}, err
 	}
-	return t, MessageReader{c: c, ctx: ctx, number: c.in.stream.number}, nil
+	return t, MessageReader{c, ctx, c.in.stream, c.in.stream.number}, nil
 }
 
 // Read reads the next bytes of the message into p, waiting for the first of them. At its end it returns io.EOF, also when the connection has ended since. It does not retain p.
@@ -51,7 +52,7 @@ func (r MessageReader) ReadContext(ctx context.Context, p []byte) (n int, err er
 	switch {
 	case c == nil:
 		return 0, ErrReaderExpired
-	case c.streamed.Load() == r.number:
+	case r.of.read.Load() == r.number:
 		return 0, io.EOF
 	case len(p) == 0:
 		return 0, nil
@@ -103,12 +104,12 @@ func (c *Conn) readPiece(p []byte) (n int, err error) {
 			c.meet().violation = err
 			return n, cut(c.conclude())
 		case e.Kind == protocol.Message:
-			c.watch.delivered = true
-			c.received.messages++
+			c.in.delivered = true
+			c.received.unpublished++
 			if c.cfg.Observer != nil {
 				c.observe(Observation{Kind: ObservedMessageReceived, Opcode: c.in.recv.Opcode(), Size: s.size})
 			}
-			c.streamed.Store(s.number)
+			s.read.Store(s.number)
 			if c.in.idle(); n == 0 {
 				return 0, io.EOF
 			}

@@ -184,7 +184,7 @@ func (c *Conn) shed() {
 	}
 	// Who reads finds over set before the next wait. This ends one that has begun.
 	c.watch.mu.Lock()
-	c.transport.in.SetReadDeadline(time.Unix(1, 0))
+	c.transport.reader().SetReadDeadline(time.Unix(1, 0))
 	c.watch.mu.Unlock()
 	go func() {
 		if c.turn.take(theEngine, c.done, nil) != nil {
@@ -193,7 +193,7 @@ func (c *Conn) shed() {
 		c.setReadErr(nil) // it may be that of the deadline
 		c.in.discard()
 		c.watch.dismiss()
-		c.transport.in.SetReadDeadline(time.Time{})
+		c.transport.reader().SetReadDeadline(time.Time{})
 		c.turn.pass(nobody)              // others find over set, and read nothing
 		c.linger(true, bufpool.Smallest) // memory is what there is none of
 	}()

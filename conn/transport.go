@@ -14,41 +14,63 @@ import (
 // transport is the byte stream under a Conn, with what its dynamic type allows. Reads belong to whose turn it is,
 // writes to the holder of the write lock; close may be called at any time, more than once.
 type transport struct {
-	rwc io.ReadWriteCloser
-	in  interface { // rwc, or what gives its reads a deadline
-		io.Reader
-		SetReadDeadline(time.Time) error
-	}
+	rwc     io.ReadWriteCloser // a net.Conn whose deadlines work, unless there is stream
+	*stream                    // nil on a socket
 	timeout time.Duration
-	expired func() // called when timeout has passed, where there are no deadlines; nil on a socket
 	closed  atomic.Bool
 	// socket: conn is exactly a *net.TCPConn or a *net.UnixConn. Wrappers of one are driven through their methods.
 	socket bool
-	sock   *socket     // the same, where its descriptor can be used
-	loop   *loopDriver // conn, if an event loop has the socket
-	// tryWrite writes what can be written without waiting, if neither sock nor loop does; nil if the transport has no such call.
+	sock   *socket       // the same, where its descriptor can be used
+	loop   *loopDriver   // rwc, if an event loop has the socket
+	taken  atomic.Uint64 // bytes that the transport has taken
+}
+
+// A stream is what a transport needs that is no socket.
+type stream struct {
+	in      deadlineReader
+	expired func() // called when timeout has passed, where there are no deadlines
+	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
 	tryWrite func(p []byte) (n int, err error)
-	taken    uint64 // bytes that the transport has taken
+}
+
+// A deadlineReader is a transport's rwc, or what gives its reads a deadline.
+type deadlineReader interface {
+	io.Reader
+	SetReadDeadline(time.Time) error
 }
 
 func (t *transport) init(rwc io.ReadWriteCloser, timeout time.Duration, expired func()) {
 	t.rwc, t.timeout = rwc, timeout
 	switch c := rwc.(type) {
 	case *net.TCPConn:
-		t.socket, t.sock = true, newSocket(c)
+		t.initSocket(c)
+		return
 	case *net.UnixConn:
-		t.socket, t.sock = true, newSocket(c)
-	case *pipeEnd:
-		t.tryWrite = c.tryWrite
+		t.initSocket(c)
+		return
 	}
-	if !t.socket {
-		t.expired = expired
+	t.stream = &stream{expired: expired}
+	if p, ok := rwc.(*pipeEnd); ok {
+		t.tryWrite = p.tryWrite
 	}
 	if nc := t.netConn(); nc != nil && nc.SetDeadline(time.Time{}) == nil {
 		t.in = nc
 	} else {
 		t.in = newTimedReader(rwc)
 	}
+}
+
+func (t *transport) initSocket(nc net.Conn) {
+	t.socket, t.sock = true, newSocket(nc)
+	nc.SetDeadline(time.Time{}) // it fails if the socket is closed, and so does what follows
+}
+
+// reader returns what reads are to go through.
+func (t *transport) reader() deadlineReader {
+	if t.stream != nil {
+		return t.in
+	}
+	return t.netConn()
 }
 
 // netConn returns rwc, nil if it is no net.Conn.
@@ -59,9 +81,9 @@ func (t *transport) netConn() net.Conn {
 
 // adopt makes the socket an event loop's; give takes that back.
 func (t *transport) adopt(l *loopDriver) (giveBack func()) {
-	rwc, in, sock := t.rwc, t.in, t.sock
-	t.rwc, t.in, t.sock, t.loop = l, l, nil, l
-	return func() { t.rwc, t.in, t.sock, t.loop = rwc, in, sock, nil }
+	rwc, sock := t.rwc, t.sock
+	t.rwc, t.sock, t.loop = l, nil, l
+	return func() { t.rwc, t.sock, t.loop = rwc, sock, nil }
 }
 
 // maxTimedWrite is how much is written under one deadline where a write that timed out cannot be gone on with, or
@@ -91,7 +113,7 @@ func (t *transport) write(p, q []byte) error {
 		if err != nil && (n == 0 || !t.goesOn(err)) {
 			return writeError(err)
 		}
-		t.taken += uint64(n)
+		t.took(n)
 		k := min(n, len(p))
 		p, q = p[k:], q[n-k:]
 	}
@@ -106,27 +128,36 @@ func (t *transport) writeNow(p []byte) (n int, err error) {
 		n, _, err = t.sock.writeHeld(p)
 	case t.loop != nil:
 		n, err = t.loop.tryWrite(p)
-	case t.tryWrite != nil:
+	case t.stream != nil && t.tryWrite != nil:
 		n, err = t.tryWrite(p)
 	}
-	t.taken += uint64(n)
+	t.took(n)
 	return n, err
 }
 
 // writesAtOnce reports whether writeAtOnce can tell what the transport takes.
-func (t *transport) writesAtOnce() bool { return t.sock != nil || t.loop != nil || t.tryWrite != nil }
+func (t *transport) writesAtOnce() bool {
+	return t.sock != nil || t.loop != nil || t.stream != nil && t.tryWrite != nil
+}
+
+// took counts n bytes that have been taken.
+func (t *transport) took(n int) {
+	if n > 0 {
+		t.taken.Store(t.taken.Load() + uint64(n))
+	}
+}
 
 // writeAtOnce writes what can be written without waiting, nothing if the transport cannot tell.
 func (t *transport) writeAtOnce(p []byte) (n int, err error) {
 	switch {
-	case t.tryWrite != nil:
+	case t.stream != nil && t.tryWrite != nil:
 		n, err = t.tryWrite(p)
 	case t.sock != nil:
 		n, err = t.sock.tryWrite(p)
 	case t.loop != nil:
 		n, err = t.loop.tryWrite(p)
 	}
-	t.taken += uint64(n)
+	t.took(n)
 	return n, err
 }
 
@@ -204,7 +235,7 @@ func (t *transport) disarm() {
 const maxEmptyReads = 100
 
 // read reads into p, which is not empty. It returns bytes, or an error, or both.
-func (t *transport) read(p []byte) (n int, err error) { return readSome(t.in, p) }
+func (t *transport) read(p []byte) (n int, err error) { return readSome(t.reader(), p) }
 
 func readSome(r io.Reader, p []byte) (n int, err error) {
 	for range maxEmptyReads {

@@ -26,7 +26,6 @@ func (c *Conn) unlockWrite() {
 
 // passWriteLock gives the write lock back. Whoever ended the connection may have found it taken.
 func (c *Conn) passWriteLock() {
-	c.sent.bytes = c.transport.taken
 	c.sent.publish()
 	c.writeLock.unlock()
 	if c.over.Load() {
