@@ -121,7 +121,7 @@ func closeInOrder(t *testing.T, choices []int) (options []int) {
 		}
 	}
 	for i, c := range ends {
-		<-c.done
+		<-c.done()
 		if e := c.CloseInfo(); e == nil || !e.Clean() || e.Sent == nil || e.Received == nil {
 			t.Errorf("the end is %+v", e)
 		}
@@ -209,7 +209,7 @@ func cutAt(t *testing.T, role Role, compressed bool, way string, sent []byte, wa
 		t.Errorf("cut at %d: the end is %v", len(sent), e)
 	}
 	theirs.Close()
-	<-c.done
+	<-c.done()
 }
 
 // TestCloseInsideAMessage is C7: a Close frame between fragments is answered, and what has come of the message is dropped.
@@ -224,7 +224,7 @@ func TestCloseInsideAMessage(t *testing.T) {
 		if o := <-got; len(o.messages) != 0 || o.err != nil {
 			t.Errorf("got %q, %v", o.messages, o.err)
 		}
-		<-c.done
+		<-c.done()
 	})
 }
 

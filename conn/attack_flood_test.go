@@ -146,7 +146,7 @@ func TestFragmentFlood(t *testing.T) {
 			}
 			m.check(t, 2*(budget+1)+64<<10, 500)
 			peer.end()
-			<-c.done
+			<-c.done()
 		})
 	}
 }
@@ -185,7 +185,7 @@ func TestTinyMessages(t *testing.T) {
 			if routines > before {
 				t.Errorf("%d goroutines, %d before", routines, before)
 			}
-			<-c.done
+			<-c.done()
 		})
 	}
 }
@@ -212,7 +212,7 @@ func TestPongFlood(t *testing.T) {
 			if err := <-ended; !errors.Is(err, ErrClosed) {
 				t.Error(err)
 			}
-			<-c.done
+			<-c.done()
 		})
 	}
 }
@@ -255,7 +255,7 @@ func TestPingFlood(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Fatalf("the flood took %v: the reader waited for the writer", took)
 		}
-		<-c.done
+		<-c.done()
 		if took := time.Since(start); took != DefaultWriteTimeout {
 			t.Errorf("the peer was cut off after %v, want %v", took, DefaultWriteTimeout)
 		}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -111,7 +112,7 @@ func declareLength(t *testing.T, role Role, limit int64, opcode byte, length uin
 	}
 	c.CloseNow()
 	theirs.Close()
-	<-c.done
+	<-c.done()
 }
 
 // TestSumOfLengths: 10 bytes have come, and the next fragment declares so many that the sum passes what an int64 holds (T-LEN).
@@ -200,7 +201,7 @@ func (f *fedConn) Close() error {
 	return nil
 }
 
-// TestPinnedMemory is T-PIN, D8: 1,000 connections whose peers declare a message of nearly the limit and stall cost nothing, and then twice what comes and 4 KiB. What is inside a compressed message has an
+// TestPinnedMemory is T-PIN, D8: 1,000 connections whose peers declare a message of nearly the limit and stall cost a reading each, and then twice what comes and 4 KiB, too. What is inside a compressed message has an
 // inflater beside that, of 12 KiB, until the message is complete or comes too slowly.
 func TestPinnedMemory(t *testing.T) {
 	if conntest.RaceEnabled {
@@ -238,7 +239,8 @@ func TestPinnedMemory(t *testing.T) {
 					t.Logf("after %d bytes: %d for each connection", n, grown)
 				}
 			}
-			most := int64(4<<10 + 32) // a buffer's slice has 24 bytes
+			state := int64(reflect.TypeFor[reading]().Size())
+			most := state + 4<<10 + 32 // a buffer's slice has 24 bytes
 			if tt.compressed {
 				most += 12 << 10
 			}
@@ -251,7 +253,7 @@ func TestPinnedMemory(t *testing.T) {
 				each(came, most)
 			}
 			if !tt.inFragments {
-				feed(declares(role, first, limit-1), 0)
+				feed(declares(role, first, limit-1), state)
 			}
 			payload := newPacker(0, false).pack(noise(5000)) // stored blocks: as many bytes come out
 			sent := 0

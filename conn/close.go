@@ -48,7 +48,7 @@ func (c *Conn) Close(code frame.StatusCode, reason string) error {
 		c.discardMessages()
 		c.passTurn()
 	}
-	<-c.done
+	<-c.done()
 	return c.result()
 }
 
@@ -62,16 +62,44 @@ func (c *Conn) CloseNow() error {
 // Wait returns when the connection has ended and its transport is closed: nil if the end was clean, and else how it ended. If ctx ends before, Wait returns
 // its error.
 func (c *Conn) Wait(ctx context.Context) error {
-	select {
-	case <-c.done:
+	if c.isGone() {
 		return c.result() // also if ctx has ended, too
-	default:
 	}
 	select {
-	case <-c.done:
+	case <-c.done():
 		return c.result()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// done returns a channel that is closed when nothing is left of the connection.
+func (c *Conn) done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.doneChan == nil {
+		c.doneChan = make(chan struct{})
+		if c.gone {
+			close(c.doneChan)
+		}
+	}
+	return c.doneChan
+}
+
+// isGone reports whether the channel of done is closed.
+func (c *Conn) isGone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
+}
+
+// setGone closes the channel of done.
+func (c *Conn) setGone() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	if c.doneChan != nil {
+		close(c.doneChan)
 	}
 }
 
@@ -120,7 +148,7 @@ func (c *Conn) closeError() *CloseError {
 	}
 	e := c.snapshot()
 	if e.Err == nil {
-		e.Err = c.writeErr
+		e.Err = c.unwritable.reason()
 	}
 	return e
 }
@@ -134,7 +162,7 @@ func (c *Conn) snapshot() *CloseError {
 		Err:      c.send.Failure(),
 	}
 	if e.Err == nil {
-		e.Err = c.dataErr // a message was cut, so the end is not clean, whatever comes
+		e.Err = c.unwritable.cause() // a message was cut, so the end is not clean, whatever comes
 	}
 	return e
 }
@@ -163,7 +191,7 @@ func (c *Conn) abort(err error) error {
 
 // addCause makes err what ended the connection; what had cut its writing before stays named. The caller has c.mu.
 func (c *Conn) addCause(e *CloseError, err error) {
-	if first := cmp.Or(e.Err, c.writeErr); first != nil && first != err {
+	if first := cmp.Or(e.Err, c.unwritable.reason()); first != nil && first != err {
 		err = fmt.Errorf("%w, after: %w", err, first)
 	}
 	e.Err = err
@@ -187,8 +215,8 @@ func (c *Conn) release() error {
 		return err
 	}
 	c.released = true
-	if c.timer != nil {
-		c.timer.Stop()
+	if t := c.closeTimer(); t != nil {
+		t.Stop()
 	}
 	c.mu.Unlock()
 	if !first {
@@ -198,7 +226,7 @@ func (c *Conn) release() error {
 	c.discardInput()
 	c.discardOutput()
 	c.leave()
-	close(c.done)
+	c.setGone()
 	if c.cfg.Observer != nil {
 		c.observe(Observation{Kind: ObservedClosed, End: c.CloseInfo()})
 	}
@@ -208,11 +236,11 @@ func (c *Conn) release() error {
 // startCloseTimer starts the one deadline over the end of the connection, if it does not run yet. The caller has c.mu.
 func (c *Conn) startCloseTimer() {
 	switch {
-	case c.timer != nil || c.cfg.CloseTimeout == 0 || c.released:
+	case c.closeTimer() != nil || c.cfg.CloseTimeout == 0 || c.released:
 	case c.transport.loop != nil:
 		c.transport.loop.setCloseTimer(c.cfg.CloseTimeout)
 	default:
-		c.timer = time.AfterFunc(c.cfg.CloseTimeout, func() { c.abort(errCloseTimeout) })
+		c.extras().timer = time.AfterFunc(c.cfg.CloseTimeout, func() { c.abort(errCloseTimeout) })
 	}
 }
 
@@ -228,7 +256,7 @@ func (c *Conn) lost(err error) error {
 			e.EOF = EOFBoundary
 		}
 		if e.Err == nil {
-			e.Err = c.writeErr
+			e.Err = c.unwritable.reason()
 		}
 	})
 	c.release()
@@ -267,7 +295,7 @@ func (c *Conn) finish(failed bool) error {
 	c.in.discard()
 	// What ends a read must not end linger's: only the close timeout does.
 	c.watch.dismiss()
-	c.transport.in.SetReadDeadline(time.Time{})
+	c.transport.reader().SetReadDeadline(time.Time{})
 	l := c.transport.loop
 	switch {
 	case !first: // whoever ended it sees to the rest
@@ -296,8 +324,9 @@ func (c *Conn) linger(failed bool, size int) {
 	}
 	buf := bufpool.Get(size)
 	defer bufpool.Put(buf)
-	for c.readErr == nil {
-		_, c.readErr = c.transport.read(*buf)
+	for c.readErr() == nil {
+		_, err := c.transport.read(*buf)
+		c.setReadErr(err)
 	}
 	if c.role == RoleClient && !failed {
 		c.transport.closeWrite()

@@ -74,7 +74,7 @@ func TestCloseDeadline(t *testing.T) {
 		}
 		p.WantClose("fail", 1002, nil)
 		p.WantEOF("our side ends")
-		<-c.done
+		<-c.done()
 		if took := time.Since(start); took != DefaultCloseTimeout {
 			t.Errorf("the transport was closed after %v, want %v", took, DefaultCloseTimeout)
 		}
@@ -110,11 +110,11 @@ func TestAbsoluteDeadline(t *testing.T) {
 		start := time.Now()
 		go c.Close(1000, "")
 		p.WantClose("close", 1000, "")
-		timer := c.timer
+		timer := c.closeTimer()
 		time.Sleep(3 * time.Second)
 		p.SendClose(1000, "")
 		synctest.Wait()
-		if c.timer != timer {
+		if c.closeTimer() != timer {
 			t.Error("the answer has started another timer")
 		}
 		c.Wait(t.Context())
@@ -152,14 +152,14 @@ func TestAbsoluteDeadline(t *testing.T) {
 		c.Read()
 		p.Close()
 		c.Wait(t.Context())
-		if c.timer.Stop() {
+		if c.closeTimer().Stop() {
 			t.Error("the close timer still runs")
 		}
 		c.mu.Lock()
-		c.timer = nil
+		c.extra.timer = nil
 		c.startCloseTimer()
 		c.mu.Unlock()
-		if c.timer != nil {
+		if c.closeTimer() != nil {
 			t.Error("a connection that has ended starts a close timer")
 		}
 	})

@@ -32,8 +32,8 @@ func TestLingering(t *testing.T) {
 		if err := <-result; !strings.Contains(err.Error(), "limit") {
 			t.Fatalf("server: %v", err)
 		}
-		<-client.done
-		<-server.done
+		<-client.done()
+		<-server.done()
 	}
 }
 

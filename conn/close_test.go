@@ -170,7 +170,7 @@ func TestCloseInALoop(t *testing.T) {
 		if !slices.Equal(got, []string{"a", "b"}) {
 			t.Errorf("got %q", got)
 		}
-		<-c.done
+		<-c.done()
 	})
 	bothRoles(t, "3/leaving_the_loop_finishes_the_handshake", func(t *testing.T, role Role) {
 		c, p := talk(t, role, nil)
@@ -191,7 +191,7 @@ func TestCloseInALoop(t *testing.T) {
 		if err := c.ended(); !isClean(err) {
 			t.Errorf("after the loop was left: %v", err)
 		}
-		<-c.done
+		<-c.done()
 	})
 	bothRoles(t, "3/from_another_goroutine", func(t *testing.T, role Role) {
 		c, p := talk(t, role, nil)

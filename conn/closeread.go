@@ -41,8 +41,8 @@ func (c *Conn) readForNobody() {
 		}
 		return errUnexpectedMessage
 	}
-	if c.in.insideData() && c.violation == nil {
-		c.violation = c.in.refuse()
+	if c.in.insideData() && c.violation() == nil {
+		c.meet().violation = c.in.refuse()
 	}
 	c.discardMessages()
 }

@@ -34,10 +34,10 @@ func (c *Conn) compress(p deflate.Params, extensions string) {
 		prepared:   preparedKey{out.WindowBits, cfg.Level},
 	}
 	c.in.inflation = newInflation(in, c.cfg.MessageLimit)
-	limits := c.cfg.limits()
-	limits.Compressed = compressedLimit(limits.Message)
-	c.in.recv = protocol.NewReceiver(protocol.Role(c.role), limits) // nothing has gone through it yet
-	c.extensions = extensions
+	if c.in.reading != nil {
+		c.in.recv = protocol.NewReceiver(protocol.Role(c.role), c.in.wire()) // nothing has gone through it yet
+	}
+	c.agreeExtensions(extensions)
 }
 
 // shed gives up what is not needed while nothing is sent.

@@ -290,7 +290,7 @@ func TestCompressorIsClosed(t *testing.T) {
 				t.Fatal("not compressed")
 			}
 			end(c, p)
-			<-c.done
+			<-c.done()
 			synctest.Wait()
 			if !c.compression.closed.Load() {
 				t.Error("the compressor is not closed")

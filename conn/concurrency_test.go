@@ -205,7 +205,7 @@ func TestEndRaces(t *testing.T) {
 		a.CloseNow()
 		b.CloseNow()
 		for _, c := range []*Conn{a, b} {
-			<-c.done
+			<-c.done()
 			if c.State() != StateClosed || c.CloseInfo() == nil || c.Write(Binary, nil) == nil {
 				t.Fatalf("round %d: state %v, info %v", round, c.State(), c.CloseInfo())
 			}

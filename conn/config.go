@@ -198,8 +198,6 @@ func orDefault(d, def time.Duration) time.Duration {
 	return max(d, 0)
 }
 
-func (c *Config) limits() protocol.Limits { return messageLimits(c.MessageLimit) }
-
 // messageLimits returns the limits on messages that follow from one on their size.
 func messageLimits(n int64) protocol.Limits {
 	return protocol.Limits{Message: uint64(n), Fragments: 1024 + uint64(n)/64}

@@ -68,7 +68,7 @@ func TestConfigLimits(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := (&Config{MessageLimit: tt.limit}).resolved()
-			if got := cfg.limits(); got.Message != tt.message || got.Fragments != tt.fragments {
+			if got := messageLimits(cfg.MessageLimit); got.Message != tt.message || got.Fragments != tt.fragments {
 				t.Errorf("limits are %+v, want %d and %d", got, tt.message, tt.fragments)
 			}
 		})

@@ -19,62 +19,53 @@ import (
 // Writing is [Conn.Write]; messages are atomic and leave in the order in which the calls got their turn. [Conn.Close] ends the
 // connection with the closing handshake, [Conn.CloseNow] without.
 type Conn struct {
-	cfg         *Config
-	born        time.Time
-	role        Role
-	subprotocol string
-	extensions  string
-	value       any // what OnRequest returned
-	transport   transport
-	member      member
-	meter       atomic.Pointer[meter] // nil while nothing of the connection's is counted
+	cfg       *Config
+	born      time.Duration // see now
+	agreement *agreement    // nil if nothing was agreed on in the opening handshake
+	transport transport
+	member    member
+	meter     atomic.Pointer[meter] // nil while nothing of the connection's is counted
 
 	// The read half belongs to whose turn it is.
-	turn       turn
-	in         input
-	readErr    error // the transport's, met behind the bytes that came before it
-	violation  error // the rule or limit that the peer broke
-	watch      watch
-	closeEvent protocol.Event        // the peer's Close frame
-	fillTurn   func(fd uintptr) bool // see fillSocket
-	received   traffic
-	streamed   atomic.Uint64 // the number of the last message that was read to its end in pieces
+	turn          turn
+	in            input
+	met           *met // nil while the connection may live on
+	watch         watch
+	received      traffic
+	receivedBytes atomic.Uint64
 
-	// The write half. Whoever has put into writeLock writes.
-	writeLock   chan struct{}
+	// The write half. Whoever has writeLock writes.
+	writeLock   lock
 	compression *compression // nil if permessage-deflate has not been negotiated
-	writeErr    error        // nothing can be written any more; written with mu held, too
-	dataErr     error        // the writeErr that cut a message; guarded by mu
+	unwritable  *unwritable  // nil while the transport takes what is written; written with mu held, too
 	held        *[]byte      // what is held back, see cork
 	heldLen     int
 	heldSince   atomic.Int64 // see now; 0 if nothing is held
 	holdTimer   *time.Timer
-	corked      atomic.Bool // what is written is held back
-	rest        rest        // of a frame that is cut
+	rest        *rest // of a frame that is cut, nil if none is
 	stream      *MessageWriter
-	draining    bool // what is written was queued by Send
-	drainWaits  bool // drain waits for writeLock
 	queue       atomic.Pointer[sendQueue]
 	kept        atomic.Int64 // bytes of rest
 	sent        traffic
 
-	// Both halves. mu is never held over I/O.
+	corked     atomic.Bool // what is written is held back
+	over       atomic.Bool // err is set; it belongs to both halves
+	role       Role
+	draining   bool // what is written was queued by Send
+	drainWaits bool // drain waits for writeLock
+	// The rest is guarded by mu, which is never held over I/O.
+	looping  bool // a Messages loop runs, or a driver
+	cut      bool // a loop runs, and has to release the transport
+	released bool
+	gone     bool // nothing is left of the connection
 	mu       sync.Mutex
 	send     protocol.Sender
-	err      *CloseError            // how the connection ended; set once
-	over     atomic.Bool            // err is set
-	looping  bool                   // a Messages loop runs, or a driver
-	driven   interface{ drained() } // who calls the Events, nil if there are none
-	cut      bool                   // and has to release the transport
-	released bool
-	timer    *time.Timer // the close timeout
-	done     chan struct{}
-	context  *connContext // nil until Context is called
-	pings    []*ping      // calls of Ping that wait
-	lastPing int64        // when the last Ping was sent, see now
-	lastPong int64        // which Ping was answered last
+	err      *CloseError   // how the connection ended; set once
+	doneChan chan struct{} // closed when gone is set; nil while nobody waits for that
+	extra    *extra        // nil if there is nothing of it
+	lastPing int64         // when the last Ping was sent, see now
+	lastPong int64         // which Ping was answered last
 	rtt      atomic.Int64
-	lockBack chan struct{} // closed when the goroutine that writes the rest gives the write lock back
 }
 
 // New returns a connection over rwc on which the opening handshake has been done elsewhere. buffered holds bytes that came behind the handshake and have
@@ -92,27 +83,18 @@ func New(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn 
 
 func newConn(rwc io.ReadWriteCloser, role Role, buffered []byte, cfg *Config) *Conn {
 	c := &Conn{
-		cfg:       cfg,
-		born:      time.Now(),
-		role:      role,
-		transport: newTransport(rwc, cfg.WriteTimeout),
-		writeLock: make(chan struct{}, 1),
-		send:      protocol.NewSender(protocol.Role(role)),
-		done:      make(chan struct{}),
+		cfg:  cfg,
+		born: time.Since(epoch),
+		role: role,
+		send: protocol.NewSender(protocol.Role(role)),
 	}
-	c.transport.expired = func() { c.abort(errWriteTimeout) }
-	c.in.recv = protocol.NewReceiver(protocol.Role(role), cfg.limits())
+	c.transport.init(rwc, cfg.WriteTimeout, func() { c.abort(errWriteTimeout) })
+	c.in.role, c.in.limit = role, cfg.MessageLimit
 	c.watch.came(c.now())
 	c.watch.lastMessage = c.watch.lastRead.at()
 	c.in.prime(buffered)
 	return c
 }
-
-// Subprotocol returns the subprotocol that both sides agreed on (RFC 6455, 1.9), "" if none.
-func (c *Conn) Subprotocol() string { return c.subprotocol }
-
-// Extensions returns the value of Sec-WebSocket-Extensions that both sides agreed on (RFC 6455, 9.1), "" if none.
-func (c *Conn) Extensions() string { return c.extensions }
 
 // Role returns the side of the connection that c is.
 func (c *Conn) Role() Role { return c.role }
@@ -137,7 +119,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 func (c *Conn) netConn() net.Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.transport.conn
+	return c.transport.netConn()
 }
 
 // State returns the state of the connection.
@@ -147,7 +129,7 @@ func (c *Conn) State() State {
 	switch {
 	case c.released:
 		return StateClosed
-	case c.err != nil || c.writeErr != nil || c.send.State() != protocol.Open:
+	case c.err != nil || c.unwritable.reason() != nil || c.send.State() != protocol.Open:
 		return StateClosing
 	}
 	return StateOpen

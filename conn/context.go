@@ -16,17 +16,18 @@ type connContext struct {
 func (c *Conn) Context() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.context == nil {
+	x := c.extras()
+	if x.context == nil {
 		ctx, end := context.WithCancelCause(context.Background())
-		c.context = &connContext{ctx, end}
+		x.context = &connContext{ctx, end}
 		c.endContext()
 	}
-	return c.context.Context
+	return x.context.Context
 }
 
 // endContext ends the context if the connection has ended and somebody has asked for it. The caller has c.mu.
 func (c *Conn) endContext() {
-	if c.err != nil && c.context != nil {
-		c.context.end(c.err)
+	if x := c.extra; c.err != nil && x != nil && x.context != nil {
+		x.context.end(c.err)
 	}
 }

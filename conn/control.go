@@ -59,12 +59,10 @@ func (c *Conn) appendBeforeClose(b []byte) []byte {
 // done. If the transport does not take it all now, a goroutine goes on that lives until it has.
 func (c *Conn) flushControl() {
 	for c.controlDue() {
-		select {
-		case c.writeLock <- struct{}{}:
-		default:
+		if !c.writeLock.try() {
 			return // unlockWrite looks again
 		}
-		if c.writeErr != nil {
+		if c.unwritable.reason() != nil {
 			c.forgetControl()
 			c.passWriteLock()
 			return
@@ -76,7 +74,7 @@ func (c *Conn) flushControl() {
 			c.passToDrain()
 			return
 		}
-		if c.transport.tryWrite != nil {
+		if c.transport.writesAtOnce() {
 			n, err := c.transport.writeAtOnce(b)
 			if err != nil {
 				c.writeFailed(writeError(err)) // a second try might write what has left again
@@ -111,7 +109,7 @@ func (c *Conn) drainControl() error {
 		return err
 	}
 	defer c.unlockWrite()
-	if c.writeErr != nil {
+	if c.unwritable.reason() != nil {
 		return c.closeError()
 	}
 	for {
@@ -135,7 +133,7 @@ func (c *Conn) forgetControl() {
 
 // writeControl writes the control frames that are due, but for a Close that is to leave later. The caller has the write lock.
 func (c *Conn) writeControl() error {
-	if c.writeErr != nil {
+	if c.unwritable.reason() != nil {
 		return c.closeError()
 	}
 	if !c.controlDue() {

@@ -65,7 +65,7 @@ func TestPingsOverSockets(t *testing.T) {
 	if o := <-got; o.err != nil {
 		t.Error(o.err)
 	}
-	<-c.done
+	<-c.done()
 }
 
 // TestReaderNeverWaits: the peer does not read, pings flood in, and a writer is stuck. The reader takes everything, holds one pong, and

@@ -104,7 +104,7 @@ func (d *dialer) dial(ctx context.Context, t *target) (c *Conn, next *target, er
 		}
 		if err == nil {
 			c = newConn(nc, RoleClient, buffered, &d.Config)
-			c.subprotocol = result.Subprotocol
+			c.agree(result.Subprotocol, nil)
 			if compressed {
 				c.compress(params, handshake.FormatExtensions(result.Extensions))
 			}

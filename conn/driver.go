@@ -26,9 +26,16 @@ type task struct {
 // drained tells that the send queue is empty again, after something had to wait there. It never blocks, and may be called from anywhere, but with c.mu held.
 func (c *Conn) drained() {
 	c.mu.Lock()
-	d := c.driven
+	l := c.transport.loop
+	var d *goroutineDriver
+	if c.extra != nil {
+		d = c.extra.driver
+	}
 	c.mu.Unlock()
-	if d != nil {
+	switch {
+	case l != nil:
+		l.drained()
+	case d != nil:
 		d.drained()
 	}
 }
@@ -124,7 +131,7 @@ func (c *Conn) driveByGoroutine(k task) {
 	d.calls <- struct{}{} // nothing comes before Open
 	c.mu.Lock()
 	c.looping = true
-	c.driven = d
+	c.extras().driver = d
 	c.mu.Unlock()
 	go d.run()
 }
@@ -147,7 +154,7 @@ func (d *goroutineDriver) run() {
 	c.conclude()
 	// Nobody reads any more; what is left of the closing handshake goes on by itself.
 	c.stopLooping()
-	<-c.done
+	<-c.done()
 	d.calls <- struct{}{} // for good
 	done = true
 	d.close()

@@ -256,12 +256,12 @@ func faultyCall(t *testing.T, role Role, compressed bool, wrap func(net.Conn) ne
 	p.CloseNow()
 	theirs.Close()
 	<-peer
-	<-c.done
-	<-p.done
+	<-c.done()
+	<-p.done()
 	synctest.Wait() // whoever is on the way out is gone
 	for _, c := range []*Conn{c, p} {
 		c.mu.Lock()
-		if c.timer != nil && c.timer.Stop() {
+		if c.closeTimer() != nil && c.closeTimer().Stop() {
 			t.Error("the close timer is left")
 		}
 		c.mu.Unlock()
@@ -316,7 +316,7 @@ func faultyHandshake(t *testing.T, side string, compressed bool, wrap func(net.C
 			t.Errorf("the echo has %d bytes", len(m.Data))
 		}
 		c.CloseNow()
-		<-c.done
+		<-c.done()
 	} else if _, ok := errors.AsType[*HandshakeError](err); !ok || c != nil {
 		t.Errorf("Dial returns %v, %v", c, err)
 	}

@@ -96,7 +96,7 @@ func faultyConversation(t *testing.T, role Role, cfg *Config, wrap func(net.Conn
 	synctest.Wait() // whoever was closing a transport already has closed it
 	for _, c := range []*Conn{c, p} {
 		select {
-		case <-c.done:
+		case <-c.done():
 		default:
 			t.Error("a connection has not ended")
 		}

@@ -43,7 +43,7 @@ func TestContextOfALoopWhosePeerNeverPauses(t *testing.T) {
 					runtime.Gosched()
 				}
 				c.watch.mu.Lock() // until the deadline is set, too
-				_ = c.watch.ctx
+				_ = c.watch.followed
 				c.watch.mu.Unlock()
 			}
 			if n == enough {
@@ -66,7 +66,7 @@ func TestContextDoesNotKeepAConn(t *testing.T) {
 		"Close_received": func(c *Conn, p *conntest.Peer) {
 			p.SendClose(1000, "")
 			p.Close()
-			<-c.done
+			<-c.done()
 		},
 		"lost": func(c *Conn, p *conntest.Peer) { p.Close() },
 	}
@@ -85,11 +85,11 @@ func TestContextDoesNotKeepAConn(t *testing.T) {
 			if _, err := c.ReadContext(ctx); !errors.Is(err, ErrClosed) {
 				t.Errorf("the read returns %v", err)
 			}
-			<-c.done
+			<-c.done()
 			if _, err := c.ReadContext(ctx); !errors.Is(err, ErrClosed) {
 				t.Errorf("a read after the end returns %v", err)
 			}
-			if c.watch.stop != nil {
+			if f := c.watch.followed; f != nil && f.stop() {
 				t.Error("the context's callback is still registered")
 			}
 			p.Close()

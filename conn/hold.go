@@ -57,7 +57,7 @@ func (c *Conn) writeHeld() error {
 		return nil
 	}
 	defer bufpool.Put(buf)
-	if c.writeErr != nil {
+	if c.unwritable.reason() != nil {
 		return c.closeError()
 	}
 	if err := c.transport.write(b, nil); err != nil {
@@ -127,4 +127,7 @@ func (c *Conn) takeHeld() (buf *[]byte, b []byte) {
 }
 
 // now returns the time since the connection was made, in nanoseconds, never 0.
-func (c *Conn) now() int64 { return int64(time.Since(c.born)) + 1 }
+func (c *Conn) now() int64 { return int64(time.Since(epoch)-c.born) + 1 }
+
+// epoch is what Conn.born counts from: a time.Time has 24 bytes.
+var epoch = time.Now()

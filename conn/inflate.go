@@ -13,6 +13,7 @@ type inflation struct {
 	window   deflate.Window
 	inflater *deflate.Inflater
 	limit    int64 // of an inflated message
+	counted  int64 // what the Registry knows of the window
 }
 
 func newInflation(d deflate.Direction, limit int64) *inflation {

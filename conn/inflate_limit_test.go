@@ -211,7 +211,7 @@ func TestInflateHoldsNothing(t *testing.T) {
 				b := masked(compressedFrame(conntest.Binary, z.pack(pattern(n)))).Append(nil)
 				f.feed(b, len(b))
 				f.in.idle()
-				if f.err != nil || f.in.buf != nil || f.in.msg != nil || f.in.lent != nil || f.in.inflation.inflater != nil {
+				if f.err != nil || f.in.reading != nil || f.in.inflation.inflater != nil {
 					t.Errorf("after %d bytes something is held: %v", n, f.err)
 				}
 			}

@@ -15,7 +15,6 @@ import (
 	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/frame"
 	"github.com/hawser-go/hawser/internal/conntest"
-	"github.com/hawser-go/hawser/internal/protocol"
 )
 
 // takeover and noTakeover are what most of these tests have agreed on.
@@ -261,9 +260,6 @@ func TestInflateNotNegotiated(t *testing.T) {
 // newInflatingFeeder is newFeeder for compressed messages.
 func newInflatingFeeder(limit int64, bits int, takeover bool) *feeder {
 	f := newFeeder(limit)
-	limits := (&Config{MessageLimit: limit}).limits()
-	limits.Compressed = compressedLimit(limits.Message)
-	f.in.recv = protocol.NewReceiver(protocol.Server, limits)
 	f.in.inflation = newInflation(deflate.Direction{WindowBits: bits, ContextTakeover: takeover}, limit)
 	return f
 }
@@ -378,13 +374,13 @@ func TestInflateEnds(t *testing.T) {
 		"5.5.1/the_peer_closes":    func(c *Conn, p *conntest.Peer) { p.SendClose(1000, "") },
 		"7.1.7/the_peer_breaks_it": func(c *Conn, p *conntest.Peer) { p.SendText("inside the message") },
 		"7.1.1/CloseNow":           func(c *Conn, p *conntest.Peer) { c.CloseNow() },
-		"7.1.1/close_timeout":      func(c *Conn, p *conntest.Peer) { c.Close(1000, ""); <-c.done },
+		"7.1.1/close_timeout":      func(c *Conn, p *conntest.Peer) { c.Close(1000, ""); <-c.done() },
 		"7.1.2/close": func(c *Conn, p *conntest.Peer) {
 			go c.Close(1000, "")
 			p.WantClose("it is sent", 1000, "")
 			p.SendClose(1000, "")
 			p.Close()
-			<-c.done
+			<-c.done()
 		},
 	}
 	readers := map[string]func(c *Conn) <-chan outcome{
@@ -427,7 +423,7 @@ func TestInflateEnds(t *testing.T) {
 					c.CloseNow() // nobody would notice the end
 				}
 				<-done
-				<-c.done
+				<-c.done()
 				synctest.Wait()
 				allPutBack(t)
 				if z := c.in.inflation; z.inflater != nil {

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/hawser-go/hawser/frame"
@@ -15,18 +16,37 @@ import (
 // A message in one frame that fits the read buffer is unmasked where it lies and returned as a view of it. Any other message is gathered in a buffer of its own, which grows
 // by what has arrived, never by what a header announces; as long as the read buffer is empty, its bytes are read straight into it. A message that is handed out in pieces is not gathered: see piece.go.
 type input struct {
-	recv   protocol.Receiver
+	*reading // nil while nothing is unfinished: see begin and rest
+
+	limit  int64                     // on messages, see Config.MessageLimit
 	limits atomic.Pointer[newLimits] // for the next message, nil if they stay as they are
 	refuse func() error              // says why no data frame may come; nil if they may
 
+	inflation *inflation // nil if permessage-deflate has not been negotiated
+	stream    *streaming // nil until a message is handed out in pieces
+	of        *Conn      // whose Registry counts what is held; nil if none does
+
+	first     *[16]byte // where a read waits while there is no buffer; nil until one did
+	waiting   bool      // it does
+	full      bool      // reads filled the buffer, so the next one may be larger
+	filled    bool      // the last read filled what space there was, so more may wait
+	fresh     bool      // the read buffer has been taken for the next read
+	bulk      bool      // the last such read filled a small buffer, so the next one takes a large buffer at once
+	completed bool      // a message was, since what is held was counted
+	refused   bool      // there is no room for the rest of the message
+	role      Role
+
+	// See Conn.noteMessages.
+	delivered  bool // a message was returned since the last wait
+	unfinished bool // a message has begun to come
+}
+
+// A reading is the part of input that is needed from the first byte of a message, or of what a read may bring, to the last one: a connection at rest has none.
+type reading struct {
+	recv protocol.Receiver
+
 	buf  *[]byte // the read buffer, nil while nothing is in it and nobody reads
 	r, w int     // (*buf)[r:w] has not been processed
-	full bool    // reads filled the buffer, so the next one may be larger
-
-	fresh bool // the read buffer has been taken for the next read
-	bulk  bool // the last such read filled a small buffer, so the next one takes a large buffer at once
-
-	filled bool // the last read filled what space there was, so more may wait
 
 	inFrame bool
 	key     mask.Key // rotated to the next byte of the current frame
@@ -39,19 +59,41 @@ type input struct {
 	behind int // bytes that have arrived and not been read, 0 if the transport does not say
 	direct int // bytes at the end of msg that were read straight into it and are not processed yet
 
-	inflation *inflation // nil if permessage-deflate has not been negotiated
-	stream    *streaming // nil until a message is handed out in pieces
+	pace pace
 
-	lent *[]byte // the buffer of the message that was returned last
+	lent    *[]byte // the buffer of the message that was returned last
+	counted int64   // what the Registry knows of what is held
+}
 
-	of          *Conn // whose Registry counts what is held; nil if none does
-	counted     int64 // what it knows of
-	countedKept int64
-	completed   bool // a message was, since that was counted
-	refused     bool // there is no room for the rest of the message
+// readings holds those that no connection needs.
+var readings = sync.Pool{New: func() any { return new(reading) }}
 
-	first   [16]byte // where a read waits while there is no buffer
-	waiting bool     // it does
+// begin gets input what it needs to read.
+func (in *input) begin() {
+	if in.reading == nil {
+		in.reading = readings.Get().(*reading)
+		in.recv = protocol.NewReceiver(protocol.Role(in.role), in.wire())
+	}
+}
+
+// wire returns the limits on what comes.
+func (in *input) wire() protocol.Limits {
+	l := messageLimits(in.limit)
+	if in.inflation != nil {
+		l.Compressed = compressedLimit(l.Message)
+	}
+	return l
+}
+
+// rest is the end of begin, if nothing is unfinished.
+func (in *input) rest() {
+	s := in.reading
+	if s == nil || s.buf != nil || s.msg != nil || s.lent != nil || s.inFrame || s.counted != 0 || !s.recv.AtRest() || in.stream != nil && in.stream.open {
+		return
+	}
+	s.control, s.behind, s.pace = false, 0, pace{} // and the rest is as it was, or is set before it is used
+	in.reading = nil
+	readings.Put(s)
 }
 
 const (
@@ -66,6 +108,7 @@ const (
 // space returns where the driver puts the bytes that come next, at least one byte long. The driver must call advance before next or space is called
 // again.
 func (in *input) space() []byte {
+	in.begin()
 	in.release()
 	if b := in.directSpace(); b != nil {
 		return b
@@ -129,7 +172,7 @@ func (in *input) waitingSpace() []byte {
 	if b := in.directSpace(); b != nil {
 		return b
 	}
-	if in.buf == nil && !in.readsStraight() {
+	if in.reading == nil || in.buf == nil && !in.readsStraight() {
 		in.release()
 		in.waiting = true
 		return in.landing()
@@ -147,7 +190,10 @@ func (in *input) waitingSpace() []byte {
 
 // landing is where a read waits while there is no read buffer: in the free end of the message's buffer, or, if there is none, in a few bytes of in's own. It is the same until advance.
 func (in *input) landing() []byte {
-	if in.msg != nil && len(*in.msg)-in.msgLen > len(in.first) {
+	if in.first == nil {
+		in.first = new([16]byte)
+	}
+	if in.reading != nil && in.msg != nil && len(*in.msg)-in.msgLen > len(in.first) {
 		free := (*in.msg)[in.msgLen:]
 		return free[:min(len(free), in.bufferSize())]
 	}
@@ -159,6 +205,7 @@ func (in *input) prime(p []byte) {
 	if len(p) == 0 {
 		return
 	}
+	in.begin()
 	in.buf = bufpool.Get(max(len(p), readBufferSize))
 	in.r, in.w = 0, copy(*in.buf, p)
 }
@@ -231,6 +278,7 @@ func (in *input) advance(n int) {
 		b := in.landing()
 		in.filled = n == len(b)
 		if n > 0 {
+			in.begin()
 			in.buf = bufpool.Get(in.bufferSize())
 			in.r, in.w = 0, copy(*in.buf, b[:n])
 		}
@@ -253,9 +301,13 @@ func (in *input) advance(n int) {
 
 // idle is called before nothing is read for a while. What is held of the read buffer then is at most twice what has arrived, or the smallest buffer.
 func (in *input) idle() {
+	if in.reading == nil {
+		return
+	}
 	in.release()
 	in.shrink()
 	in.countWaiting()
+	in.rest()
 }
 
 // shrink gives back the read buffer, or what is not needed of it.
@@ -276,16 +328,20 @@ func (in *input) shrink() {
 // discard gives back all buffers. Nothing more is read.
 func (in *input) discard() {
 	in.release()
-	bufpool.Put(in.buf)
-	bufpool.Put(in.msg)
 	in.inflation.discard()
 	in.stream.discard()
+	if in.reading == nil {
+		in.count()
+		return
+	}
+	bufpool.Put(in.buf)
+	bufpool.Put(in.msg)
 	in.buf, in.msg, in.r, in.w, in.msgLen, in.direct, in.view = nil, nil, 0, 0, 0, 0, false
 	in.count()
 }
 
 func (in *input) release() {
-	if in.lent == nil {
+	if in.reading == nil || in.lent == nil {
 		return
 	}
 	bufpool.Put(in.lent)
@@ -297,7 +353,7 @@ func (in *input) release() {
 
 // insideMessage reports whether an end of the stream here would cut a frame or a message.
 func (in *input) insideMessage() bool {
-	return in.inFrame || in.r != in.w || in.recv.InMessage()
+	return in.reading != nil && (in.inFrame || in.r != in.w || in.recv.InMessage())
 }
 
 // next processes bytes until something is complete. It returns
@@ -307,6 +363,9 @@ func (in *input) insideMessage() bool {
 //   - a None event if it needs more bytes,
 //   - or the rule or limit that the peer broke.
 func (in *input) next() (protocol.Event, []byte, error) {
+	if in.reading == nil {
+		return protocol.Event{}, nil, nil
+	}
 	in.release()
 	if in.stream != nil && in.stream.open {
 		e, err := in.skip()
@@ -355,7 +414,7 @@ func (in *input) next() (protocol.Event, []byte, error) {
 
 // frameWaits reports whether a whole frame lies behind the message that next returned last.
 func (in *input) frameWaits() bool {
-	if in.r == in.w {
+	if in.reading == nil || in.r == in.w {
 		return false
 	}
 	h, n := frame.ConsumeHeader((*in.buf)[in.r:in.w])

@@ -11,9 +11,11 @@ var inflaterSize = int64(reflect.TypeFor[deflate.Inflater]().Size())
 
 // held returns how many bytes are held for messages.
 func (in *input) held() (n int64) {
-	for _, b := range [...]*[]byte{in.buf, in.msg, in.lent} {
-		if b != nil {
-			n += int64(len(*b))
+	if in.reading != nil {
+		for _, b := range [...]*[]byte{in.buf, in.msg, in.lent} {
+			if b != nil {
+				n += int64(len(*b))
+			}
 		}
 	}
 	if in.inflation != nil && in.inflation.inflater != nil {
@@ -39,7 +41,7 @@ func (in *input) count() {
 	if in.of == nil {
 		return
 	}
-	if n := in.held(); n != 0 || in.counted != 0 {
+	if n := in.held(); in.reading != nil && (n != 0 || in.counted != 0) {
 		in.of.hold(stockReceived, n-in.counted)
 		in.counted = n
 		if in.completed {
@@ -49,8 +51,8 @@ func (in *input) count() {
 	in.completed = false
 	if z := in.inflation; z != nil {
 		n := int64(z.window.Held())
-		in.of.hold(stockKept, n-in.countedKept)
-		in.countedKept = n
+		in.of.hold(stockKept, n-z.counted)
+		z.counted = n
 	}
 }
 

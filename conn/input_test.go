@@ -23,7 +23,15 @@ type feeder struct {
 
 func newFeeder(limit int64) *feeder {
 	cfg := (&Config{MessageLimit: limit}).resolved()
-	return &feeder{in: input{recv: protocol.NewReceiver(protocol.Server, cfg.limits())}}
+	return &feeder{in: input{role: RoleServer, limit: cfg.MessageLimit}}
+}
+
+// buffers returns what in holds for what is unfinished.
+func (in *input) buffers() (buf, msg, lent *[]byte) {
+	if in.reading == nil {
+		return nil, nil, nil
+	}
+	return in.buf, in.msg, in.lent
 }
 
 // feed gives p to the input, as many bytes at a time as it has space for and at most step.
@@ -288,7 +296,7 @@ func TestInputBufferFollowsTheTraffic(t *testing.T) {
 		t.Errorf("after the load the buffer has %d bytes", len(*f.in.buf))
 	}
 	f.in.idle()
-	if f.in.buf != nil {
+	if buf, _, _ := f.in.buffers(); buf != nil {
 		t.Error("an idle connection holds a read buffer")
 	}
 	f.feed(small[:3], 3)
@@ -322,7 +330,7 @@ func TestInputBufferForBursts(t *testing.T) {
 			f.drain()
 		}
 		f.in.idle()
-		if reads != test.reads || f.err != nil || f.in.buf != nil {
+		if reads != test.reads || f.err != nil || f.in.reading != nil {
 			t.Errorf("%s: %d reads, want %d; %v", test.name, reads, test.reads, f.err)
 		}
 	}

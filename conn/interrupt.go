@@ -39,7 +39,7 @@ type rest struct {
 
 // keepRest makes b, which lies in buf if that is not nil, what leaves next. The caller has the write lock.
 func (c *Conn) keepRest(buf *[]byte, b []byte) {
-	c.rest = rest{buf, b}
+	c.rest = &rest{buf, b}
 	if buf != nil {
 		c.hold(stockQueued, int64(len(*buf)))
 	}
@@ -48,11 +48,11 @@ func (c *Conn) keepRest(buf *[]byte, b []byte) {
 // writeRest writes the rest that there is. The caller has the write lock.
 func (c *Conn) writeRest() {
 	r := c.rest
-	if r.b == nil {
+	if r == nil {
 		return
 	}
-	c.rest = rest{}
-	if c.writeErr == nil {
+	c.rest = nil
+	if c.unwritable.reason() == nil {
 		if err := c.transport.write(r.b, nil); err != nil {
 			c.dataFailed(err)
 		}
@@ -114,7 +114,7 @@ func (c *Conn) writeUntil(ctx context.Context, h frame.Header, p []byte) error {
 				}
 				return &InterruptedError{Kept: true, Err: contextError(ctx)}
 			}
-			if c.writeErr != nil {
+			if c.unwritable.reason() != nil {
 				err = c.closeError()
 			}
 		}
@@ -151,7 +151,7 @@ func (c *Conn) beginFrame(h *frame.Header, n int) (buf *[]byte, b []byte, open b
 func (c *Conn) handOver(ctx context.Context) bool {
 	back, size := make(chan struct{}), int64(len(c.rest.b))
 	c.mu.Lock()
-	c.lockBack = back
+	c.extras().lockBack = back
 	c.mu.Unlock()
 	go c.drain()
 	select {
@@ -161,10 +161,10 @@ func (c *Conn) handOver(ctx context.Context) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lockBack == nil {
+	if c.extra.lockBack == nil {
 		return true // it has been written at the same time
 	}
-	c.lockBack = nil
+	c.extra.lockBack = nil
 	c.kept.Store(size)
 	return false
 }
@@ -173,7 +173,9 @@ func (c *Conn) handOver(ctx context.Context) bool {
 func (c *Conn) takeLockBack() (back chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	back, c.lockBack = c.lockBack, nil
+	if c.extra != nil {
+		back, c.extra.lockBack = c.extra.lockBack, nil
+	}
 	return back
 }
 
@@ -198,7 +200,7 @@ func (c *Conn) drain() {
 		// Whoever waits for the lock has it now, and this goroutine after them.
 		c.drainWaits = true
 		c.passWriteLock()
-		c.writeLock <- struct{}{} // also on a connection that is over, where nobody has it for long: passToDrain relies on it
+		c.writeLock.lock() // also on a connection that is over, where nobody has it for long: passToDrain relies on it
 		c.drainWaits = false
 	}
 	c.writeControl()
@@ -208,7 +210,7 @@ func (c *Conn) drain() {
 // passToDrain passes the write lock, which the caller has, to the drain that waits for it, or to a new one.
 func (c *Conn) passToDrain() {
 	if c.drainWaits {
-		<-c.writeLock // and it sees to the rest
+		c.writeLock.unlock() // and it sees to the rest
 		return
 	}
 	go c.drain()
@@ -216,9 +218,7 @@ func (c *Conn) passToDrain() {
 
 // startDrain starts drain, unless somebody has the write lock: they look again. While a Writer is in the middle of a message, what Send has queued waits.
 func (c *Conn) startDrain() {
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		return
 	}
 	if c.stream != nil && !c.closing() {

@@ -18,22 +18,23 @@ import (
 type watch struct {
 	lastRead    lastRead // when bytes came last
 	lastMessage int64    // and a message
-	delivered   bool     // a message was returned since the last wait
-	unfinished  bool     // a message has begun to come
-	waitsSince  int64    // since when a read waits for more of it; 0 if none does
-	waited      int64    // how long reads have waited for it before
 	pinged      int64    // when the Ping was sent that has not been answered by any byte; 0 if none
-	armed       bool     // a deadline is set, or none is needed
-	deadline    int64    // which
-	expired     bool     // it has passed: what has come meanwhile is read first
-	closed      bool     // the closing handshake has begun: nothing is asked any more
+	deadline    int64    // when a read is interrupted, if armed
 
-	mu        sync.Mutex
-	ctx       context.Context // of the read
-	stop      func() bool     // unregisters it
-	sequence  uint64          // of the registration: a callback that comes late carries another one
-	cancelled atomic.Bool     // the context has ended, and the deadline is in the past
-	over      bool            // the connection has ended: nothing is registered any more
+	armed     bool        // a deadline is set, or none is needed
+	expired   bool        // it has passed: what has come meanwhile is read first
+	closed    bool        // the closing handshake has begun: nothing is asked any more
+	over      bool        // the connection has ended, and no context is followed any more; guarded by mu
+	cancelled atomic.Bool // followed has ended, and the deadline is in the past
+
+	mu       sync.Mutex
+	followed *followed // the context of the read, nil if it has none that ends
+}
+
+// A followed is a context with which reads end.
+type followed struct {
+	ctx  context.Context
+	stop func() bool // unregisters it
 }
 
 // lastRead is when bytes came last, and whether a read waits for the next ones: in one word, because every read writes it. Only whose turn it is to read writes.
@@ -70,7 +71,6 @@ var errPongTimeout = timeoutError("nothing has come within the pong timeout afte
 // came notes that bytes have come.
 func (w *watch) came(now int64) {
 	w.lastRead.came(now)
-	w.pause(now)
 	if w.pinged != 0 {
 		w.pinged, w.armed = 0, false
 	}
@@ -79,24 +79,34 @@ func (w *watch) came(now int64) {
 
 // came notes that n bytes have come.
 func (c *Conn) came(n int) {
-	c.watch.came(c.now())
-	c.received.bytes += uint64(n)
+	now := c.now()
+	c.watch.came(now)
+	c.in.pause(now)
+	c.receivedBytes.Store(c.receivedBytes.Load() + uint64(n))
 	c.received.publish()
 }
 
+// A pace is how long the rest of a message has been waited for.
+type pace struct {
+	since int64 // a read waits; 0 if none does
+	so    int64 // long have reads waited before
+}
+
 // pause tells that no read waits any more.
-func (w *watch) pause(now int64) {
-	if w.waitsSince != 0 {
-		w.waited += now - w.waitsSince
-		w.waitsSince = 0
+func (in *input) pause(now int64) {
+	if in.waitsForRest() {
+		in.pace = pace{so: in.pace.so + now - in.pace.since}
 	}
 }
+
+// waitsForRest reports whether a read waits for the rest of a message.
+func (in *input) waitsForRest() bool { return in.reading != nil && in.pace.since != 0 }
 
 // pauseReading tells that nobody reads for a while.
 func (c *Conn) pauseReading() {
 	c.watch.lastRead.wait(false)
-	if c.watch.waitsSince != 0 {
-		c.watch.pause(c.now())
+	if c.in.waitsForRest() {
+		c.in.pause(c.now())
 	}
 }
 
@@ -111,18 +121,18 @@ func (c *Conn) noteMessages() {
 	c.received.publish()
 	w := &c.watch
 	w.lastRead.wait(true)
-	if w.delivered {
-		w.delivered, w.lastMessage, w.unfinished = false, w.lastRead.at(), false
+	if c.in.delivered {
+		c.in.delivered, w.lastMessage, c.in.unfinished = false, w.lastRead.at(), false
 	}
 	inside := c.in.insideMessage()
-	begun := inside && !w.unfinished
-	if w.unfinished = inside; !inside || begun {
-		w.waitsSince, w.waited = 0, 0
+	begun := inside && !c.in.unfinished
+	if c.in.unfinished = inside; c.in.reading != nil && (!inside || begun) {
+		c.in.pace = pace{}
 	}
-	if inside && w.waitsSince == 0 {
-		w.waitsSince = c.now()
+	if inside && c.in.pace.since == 0 {
+		c.in.pace.since = c.now()
 		if begun { // else what is armed comes first: what is due for a message moves only into the future
-			w.armed = w.armed && w.deadline <= w.waitsSince+int64(progressGrace) // an earlier deadline leads to this one
+			w.armed = w.armed && w.deadline <= c.in.pace.since+int64(progressGrace) // an earlier deadline leads to this one
 		}
 	}
 }
@@ -136,8 +146,8 @@ func (d due) first() int64 { return min(d.progress, d.idle, d.ping, d.pong) }
 func (c *Conn) due() due {
 	w := &c.watch
 	d := due{forever, forever, forever, forever}
-	if w.waitsSince != 0 {
-		d.progress = w.waitsSince - w.waited + int64(max(progressGrace, time.Duration(c.in.recv.Received()/progressRate)*time.Second))
+	if c.in.waitsForRest() {
+		d.progress = c.in.pace.since - c.in.pace.so + int64(max(progressGrace, time.Duration(c.in.recv.Received()/progressRate)*time.Second))
 	}
 	if c.cfg.IdleTimeout > 0 && !w.closed {
 		d.idle = w.lastMessage + min(int64(c.cfg.IdleTimeout), forever)
@@ -160,12 +170,12 @@ func (c *Conn) step() bool {
 	d := c.due()
 	switch {
 	case d.progress <= now:
-		c.violation = errProgress
+		c.meet().violation = errProgress
 		return false
 	case d.pong <= now && c.cfg.WriteTimeout > 0 && c.pingWaits():
 		w.pinged = now // it has not been asked yet: a message is on its way, which has its own timeout
 	case d.pong <= now:
-		c.readErr = errPongTimeout
+		c.setReadErr(errPongTimeout)
 		return false
 	}
 	if d.idle <= now {
@@ -179,7 +189,7 @@ func (c *Conn) step() bool {
 	}
 	w.armed, w.deadline = true, c.due().first()
 	if w.deadline < forever {
-		c.setReadDeadline(c.born.Add(time.Duration(w.deadline - 1)))
+		c.setReadDeadline(time.Now().Add(time.Duration(w.deadline - now)))
 	} else {
 		c.setReadDeadline(time.Time{})
 	}
@@ -198,7 +208,7 @@ func (c *Conn) setReadDeadline(t time.Time) {
 	c.watch.mu.Lock()
 	defer c.watch.mu.Unlock()
 	if !c.watch.cancelled.Load() && !c.over.Load() { // or the end of the connection has
-		c.transport.in.SetReadDeadline(t)
+		c.transport.reader().SetReadDeadline(t)
 	}
 }
 
@@ -212,7 +222,7 @@ func (c *Conn) timedOut(err error) (again bool, cancelled error) {
 	if w.cancelled.Load() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return false, contextError(w.ctx)
+		return false, contextError(w.followed.ctx)
 	}
 	// Bytes may have come that the deadline kept from being read, or the caller was away for long: neither makes a live peer dead. So what is there is read first.
 	w.expired = true
@@ -223,7 +233,7 @@ func (c *Conn) timedOut(err error) (again bool, cancelled error) {
 func (c *Conn) follow(ctx context.Context) error {
 	w := &c.watch
 	if ctx.Done() == nil {
-		if w.ctx != nil {
+		if w.followed != nil {
 			c.unfollow()
 		}
 		return nil
@@ -231,7 +241,7 @@ func (c *Conn) follow(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return contextError(ctx)
 	}
-	if w.ctx != nil && w.ctx.Done() == ctx.Done() {
+	if w.followed != nil && w.followed.ctx.Done() == ctx.Done() {
 		return nil
 	}
 	c.unfollow()
@@ -240,14 +250,14 @@ func (c *Conn) follow(ctx context.Context) error {
 	if w.over {
 		return nil
 	}
-	w.ctx = ctx
-	sequence := w.sequence
-	w.stop = context.AfterFunc(ctx, func() {
+	f := &followed{ctx: ctx}
+	w.followed = f
+	f.stop = context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.sequence == sequence {
+		if w.followed == f && !w.over { // or it comes late
 			w.cancelled.Store(true)
-			c.transport.in.SetReadDeadline(time.Unix(1, 0))
+			c.transport.reader().SetReadDeadline(time.Unix(1, 0))
 		}
 	})
 	return nil
@@ -258,15 +268,14 @@ func (c *Conn) unfollow() {
 	w := &c.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stop != nil {
-		w.stop()
+	if w.followed != nil {
+		w.followed.stop()
+		w.followed = nil
 	}
-	w.ctx, w.stop = nil, nil
-	w.sequence++
 	if w.cancelled.Load() {
 		w.cancelled.Store(false)
 		w.armed = false
-		c.transport.in.SetReadDeadline(time.Time{})
+		c.transport.reader().SetReadDeadline(time.Time{})
 	}
 }
 
@@ -275,11 +284,9 @@ func (w *watch) dismiss() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
-	if w.stop != nil {
-		w.stop()
-		w.stop = nil
+	if w.followed != nil {
+		w.followed.stop()
 	}
-	w.sequence++
 }
 
 // beginClose begins the closing handshake, if it has not begun, from the side of the reader.
@@ -298,12 +305,13 @@ func (c *Conn) sendPing(p *ping) bool {
 	c.mu.Lock()
 	sent := max(c.now(), c.lastPing+1)
 	binary.BigEndian.PutUint64(data[:], uint64(sent))
-	open := c.err == nil && c.writeErr == nil && c.send.Ping(data)
+	open := c.err == nil && c.unwritable.reason() == nil && c.send.Ping(data)
 	if open {
 		c.lastPing = sent
 		if p != nil {
 			p.sent = sent
-			c.pings = append(c.pings, p)
+			x := c.extras()
+			p.next, x.pings = x.pings, p
 		}
 	}
 	c.mu.Unlock()

@@ -59,7 +59,7 @@ func (l *loop) deliver() bool {
 			return false
 		default:
 			l.c.uncork()
-			return l.c.readErr == nil
+			return l.c.readErr() == nil
 		}
 	}
 }

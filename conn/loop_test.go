@@ -135,7 +135,7 @@ func TestCloseNowInTheBody(t *testing.T) {
 						t.Errorf("the peer reads %v", err)
 					}
 					select {
-					case <-c.done:
+					case <-c.done():
 						t.Error("the connection has ended before the loop was left")
 					default:
 					}
@@ -211,7 +211,8 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 				}
 				return len(*b)
 			}
-			if gotBuf, gotMsg := size(c.in.buf), size(c.in.msg); gotBuf != buf || gotMsg != msg {
+			b, m, _ := c.in.buffers()
+			if gotBuf, gotMsg := size(b), size(m); gotBuf != buf || gotMsg != msg {
 				t.Errorf("%s: the read buffer has %d bytes and that of the message %d, want %d and %d", when, gotBuf, gotMsg, buf, msg)
 			}
 		}
@@ -251,8 +252,8 @@ func TestReadHoldsNoDescriptor(t *testing.T) {
 		if err := c.fill(); err != nil {
 			t.Fatal(err)
 		}
-		turn := c.fillTurn
-		c.fillTurn = func(fd uintptr) bool {
+		turn := c.transport.sock.fill
+		c.transport.sock.fill = func(fd uintptr) bool {
 			defer func() {
 				if _, held, _ := c.transport.sock.writeHeld(nil); held {
 					t.Error("a single read holds the descriptor")

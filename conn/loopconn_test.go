@@ -84,12 +84,12 @@ func TestLoopSignals(t *testing.T) {
 		l := c.transport.loop
 		l.Ready(nil, evloop.Turn{Events: evloop.Woken})
 		l.Signal(nil, evloop.SignalHandedOff) // nothing is held
-		c.writeLock <- struct{}{}
+		c.writeLock.lock()
 		if err := c.holdFrame(frame.Header{Fin: true, Opcode: frame.OpcodeText, PayloadLength: 4}, []byte("held")); err != nil {
 			t.Fatal(err)
 		}
 		c.holdTimer.Stop() // before its millisecond is over, or almost
-		<-c.writeLock
+		c.writeLock.unlock()
 		l.Signal(nil, evloop.SignalHandedOff)
 		conntest.NewPeer(t, b, true).WantText("what is held leaves", "held")
 	})

@@ -41,9 +41,7 @@ func (c *Conn) driveByLoop(k task) bool {
 		return false
 	}
 	// Whoever has the write lock may be using the socket.
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		return false
 	}
 	defer c.unlockWrite()
@@ -52,24 +50,25 @@ func (c *Conn) driveByLoop(k task) bool {
 	if c.err != nil {
 		return false // somebody may be closing it
 	}
-	old := c.transport
-	fd, err := evloop.Duplicate(old.conn)
+	old := c.transport.netConn()
+	fd, err := evloop.Duplicate(old)
 	if err != nil {
 		return false
 	}
 	l := &loopDriver{driver: driver{conn: c, task: k}}
-	l.loopConn.timeout, l.addrs = old.timeout, newAddresses(old.conn)
+	l.loopConn.timeout, l.addrs = c.cfg.WriteTimeout, newAddresses(old)
 	if l.loop, err = g.Conn(fd, l); err != nil {
 		return false
 	}
-	c.transport.adopt(l)
-	c.looping, c.driven = true, l
+	giveBack := c.transport.adopt(l)
+	c.looping = true
 	if l.loop.Start() != nil {
-		c.transport, c.looping, c.driven = old, false, nil
+		giveBack()
+		c.looping = false
 		return false
 	}
 	// The socket stays open, and the runtime's poller no longer wakes up for it.
-	old.conn.Close()
+	old.Close()
 	l.loop.Wake() // to Open
 	return true
 }
@@ -121,7 +120,7 @@ func (l *loopDriver) serve(why evloop.Events) bool {
 		case n > 0:
 			c.came(n)
 		default:
-			c.readErr = err
+			c.setReadErr(err)
 		}
 		if !l.deliver() {
 			return false
@@ -148,7 +147,7 @@ func (l *loopDriver) deliver() bool {
 			return false
 		default:
 			c.uncork()
-			return c.readErr == nil
+			return c.readErr() == nil
 		}
 	}
 }
@@ -185,13 +184,11 @@ func (l *loopDriver) linger(failed bool) {
 
 // allSent reports whether nothing waits to be sent.
 func (c *Conn) allSent() bool {
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		return false
 	}
 	defer c.unlockWrite()
-	return c.writeErr == nil && c.held == nil && c.rest.b == nil && !c.queued() && !c.controlDue()
+	return c.unwritable.reason() == nil && c.held == nil && c.rest == nil && !c.queued() && !c.controlDue()
 }
 
 // lastSent is called when nothing is sent any more. See Conn.linger for who ends their direction when.

@@ -182,7 +182,7 @@ func TestLoopEnds(t *testing.T) {
 			h.want("open")
 			p.SendText("x")
 			h.want(`text "x"`)
-			for len(c.writeLock) == 0 {
+			for !c.writeLock.held() {
 				runtime.Gosched()
 			}
 			go func() { written <- c.Write(Text, []byte("waits for the lock")) }()
@@ -303,8 +303,8 @@ func TestLoopFallsBack(t *testing.T) {
 	nothing := func(*Conn) func() { return func() {} }
 	try("never", &Config{EventLoop: EventLoopNever}, nothing)
 	try("somebody_writes", nil, func(c *Conn) func() {
-		c.writeLock <- struct{}{}
-		return func() { <-c.writeLock }
+		c.writeLock.lock()
+		return func() { c.writeLock.unlock() }
 	})
 	swap := func(f func() *evloop.Group) func(*Conn) func() {
 		return func(*Conn) func() {

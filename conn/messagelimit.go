@@ -8,26 +8,18 @@ import "github.com/hawser-go/hawser/internal/protocol"
 // It holds from the next message on whose first frame has not been looked at: a message that has begun to come keeps its limit. So, for what comes next to come under the new limit, set it before the
 // answer that makes the peer send it.
 func (c *Conn) SetMessageLimit(n int64) {
-	l := &newLimits{inflated: resolvedMessageLimit(n), role: protocol.Role(c.role)}
-	l.wire = messageLimits(l.inflated)
-	if c.in.inflation != nil { // which never changes
-		l.wire.Compressed = compressedLimit(l.wire.Message)
-	}
-	c.in.limits.Store(l)
+	c.in.limits.Store(&newLimits{resolvedMessageLimit(n)})
 }
 
 // newLimits are limits for the messages that come next.
-type newLimits struct {
-	role     protocol.Role
-	wire     protocol.Limits
-	inflated int64
-}
+type newLimits struct{ message int64 }
 
 // setLimits makes l the limits, between messages.
 func (in *input) setLimits(l *newLimits) {
 	in.limits.CompareAndSwap(l, nil)
-	in.recv = protocol.NewReceiver(l.role, l.wire) // between messages there is nothing in it
+	in.limit = l.message
+	in.recv = protocol.NewReceiver(protocol.Role(in.role), in.wire()) // between messages there is nothing in it
 	if in.inflation != nil {
-		in.inflation.limit = l.inflated
+		in.inflation.limit = l.message
 	}
 }

@@ -93,11 +93,11 @@ func TestSetMessageLimit(t *testing.T) {
 		inBubble(t, tt.name, func(t *testing.T) {
 			c, p := talk(t, RoleServer, &Config{MessageLimit: 1})
 			c.SetMessageLimit(tt.n)
-			if l := c.in.limits.Load(); l.inflated != tt.want || l.wire.Message != uint64(tt.want) || l.wire.Fragments != 1024+uint64(tt.want)/64 {
+			if l := c.in.limits.Load(); l.message != tt.want {
 				t.Errorf("limits %+v", l)
 			}
 			p.SendText("longer"[:min(6, tt.want)])
-			if _, err := c.Read(); err != nil || c.in.limits.Load() != nil {
+			if _, err := c.Read(); err != nil || c.in.limits.Load() != nil || c.in.wire().Message != uint64(tt.want) || c.in.wire().Fragments != 1024+uint64(tt.want)/64 {
 				t.Errorf("Read returns %v", err)
 			}
 		})

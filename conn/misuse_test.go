@@ -89,7 +89,7 @@ func TestWriterNeverClosed(t *testing.T) {
 		start := time.Now()
 		closed := make(chan error, 1)
 		go func() { closed <- c.Close(1001, "") }()
-		<-c.done
+		<-c.done()
 		if took := time.Since(start); took > DefaultCloseTimeout {
 			t.Errorf("the end came after %v", took)
 		}
@@ -110,7 +110,7 @@ func TestWriterNeverClosed(t *testing.T) {
 func TestLimitsDoNotWrap(t *testing.T) {
 	for _, limit := range []int64{1<<32 - 1, 1 << 32, 1<<32 + 1, 1<<63 - 1} {
 		c := (&Config{MessageLimit: limit, SendQueue: limit}).resolved()
-		if want := min(limit, maxMessage); c.MessageLimit != want || c.SendQueue != want || c.limits().Message != uint64(want) {
+		if want := min(limit, maxMessage); c.MessageLimit != want || c.SendQueue != want || messageLimits(c.MessageLimit).Message != uint64(want) {
 			t.Errorf("2.9/a limit of %d becomes %d and %d", limit, c.MessageLimit, c.SendQueue)
 		}
 	}

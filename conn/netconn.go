@@ -71,7 +71,7 @@ func (n *netConn) read(ctx context.Context, p []byte) (int, error) {
 				return 0, err
 			}
 			if t != n.accepts {
-				c.violation = errUnexpectedType
+				c.meet().violation = errUnexpectedType
 				return 0, c.conclude()
 			}
 			n.message = c.in.stream.number

@@ -97,7 +97,7 @@ func (c *Conn) observeControl(op frame.Opcode, e protocol.Event, rtt time.Durati
 // noteSent counts and tells of a data frame that is about to leave. The caller has the write lock.
 func (c *Conn) noteSent(h *frame.Header) {
 	if h.Fin {
-		c.sent.messages++
+		c.sent.unpublished++
 	}
 	if c.cfg.Observer != nil {
 		c.observe(Observation{Kind: ObservedMessageSent, Opcode: h.Opcode, Size: int(h.PayloadLength)})

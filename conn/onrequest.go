@@ -47,7 +47,7 @@ func (c *Config) judge(q *handshake.Request) (a agreed, err error) {
 // serverConn returns the connection of a server after the opening handshake. served says that serve is called for it.
 func (c *Config) serverConn(nc net.Conn, buffered []byte, a agreed, served bool) *Conn {
 	conn := newConn(nc, RoleServer, buffered, c)
-	conn.subprotocol, conn.value = a.Subprotocol, a.value
+	conn.agree(a.Subprotocol, a.value)
 	if a.Extensions != "" {
 		conn.compress(a.params, a.Extensions)
 	}

@@ -94,8 +94,8 @@ func TestHandedBack(t *testing.T) {
 	inBubble(t, "2.9", func(t *testing.T) {
 		ours, theirs := pipeEnds()
 		c, p := talkOver(t, ours, theirs, RoleServer, nil)
-		c.writeLock <- struct{}{}
-		c.lockBack = nil // as drain leaves it when it has told
+		c.writeLock.lock()
+		c.extras().lockBack = nil // as drain leaves it when it has told
 		if back := c.takeLockBack(); back != nil {
 			t.Error("there is somebody to tell")
 		}

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"math"
+	"sync/atomic"
 
 	"github.com/hawser-go/hawser/deflate"
 	"github.com/hawser-go/hawser/internal/bufpool"
@@ -11,6 +12,13 @@ import (
 
 // streaming is what input needs to hand a message out in pieces as they come, instead of gathering it. Whoever asks input for a whole message while one is open so gets the next one: the rest is discarded.
 type streaming struct {
+	read atomic.Uint64 // the number of the last message that was read to its end
+
+	piecewise
+}
+
+// piecewise is a message that is handed out in pieces.
+type piecewise struct {
 	number uint64 // changes with each message that is opened or given up
 	open   bool   // it has not come to its end
 	taken  int    // how much has been handed out of what had been gathered before it was opened
@@ -30,7 +38,7 @@ const discardSize = 4 << 10
 // discard gives up the message that is open. What it holds is input's.
 func (s *streaming) discard() {
 	if s != nil {
-		*s = streaming{number: s.number}
+		s.piecewise = piecewise{number: s.number}
 	}
 }
 
@@ -47,6 +55,9 @@ func (in *input) startPieces() (protocol.Event, error) {
 	}
 	if in.stream.open {
 		return in.skip()
+	}
+	if in.reading == nil {
+		return protocol.Event{}, nil
 	}
 	for !in.insideData() {
 		if !in.inFrame {
@@ -73,12 +84,14 @@ func (in *input) startPieces() (protocol.Event, error) {
 	if z := in.inflation; z != nil && z.inflater != nil {
 		z.inflater.Drain((*in.msg)[:in.msgLen])
 	}
-	*in.stream = streaming{number: in.stream.number + 1, open: true}
+	in.stream.piecewise = piecewise{number: in.stream.number + 1, open: true}
 	return protocol.Event{Kind: protocol.Message}, nil
 }
 
 // insideData reports whether a message has begun.
-func (in *input) insideData() bool { return in.recv.InMessage() || in.inFrame && !in.control }
+func (in *input) insideData() bool {
+	return in.reading != nil && (in.recv.InMessage() || in.inFrame && !in.control)
+}
 
 // piece puts what comes next of the message that is open into dst, which is not empty, and returns how many bytes that are. It returns 0 with
 //   - a Ping, Pong or Close event,

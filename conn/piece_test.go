@@ -141,14 +141,12 @@ func streamed() map[string]struct {
 	small := func() *input { return &newFeeder(5000).in }
 	inflating := func(takesOver bool) func() *input {
 		return func() *input {
-			limits := (&Config{MessageLimit: 100_000}).limits()
-			limits.Compressed = compressedLimit(limits.Message)
 			d := takeover
 			if !takesOver {
 				d = noTakeover
 			}
 			_, dir := d.ForServer()
-			return &input{recv: protocol.NewReceiver(protocol.Server, limits), inflation: newInflation(dir, 100_000)}
+			return &input{limit: 100_000, inflation: newInflation(dir, 100_000)}
 		}
 	}
 	encode := func(frames ...conntest.Frame) (b []byte) {

@@ -54,23 +54,27 @@ type ping struct {
 	sent     int64
 	came     int64         // of the Pong; 0 if the connection has ended
 	answered chan struct{} // closed by either
+	next     *ping         // of those that wait
 }
 
 // endPings wakes the calls that wait, for the connection has ended: one in the body of a loop would keep the loop from being left, and done comes only then. The caller has c.mu.
 func (c *Conn) endPings() {
-	for _, p := range c.pings {
+	if c.extra == nil {
+		return
+	}
+	for p := c.extra.pings; p != nil; p = p.next {
 		close(p.answered)
 	}
-	c.pings = nil
+	c.extra.pings = nil
 }
 
 // forget takes p out of those that wait.
 func (c *Conn) forget(p *ping) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, q := range c.pings {
-		if q == p {
-			c.pings = append(c.pings[:i], c.pings[i+1:]...)
+	for q := &c.extra.pings; *q != nil; q = &(*q).next {
+		if *q == p {
+			*q = p.next
 			return
 		}
 	}
@@ -90,17 +94,19 @@ func (c *Conn) pong(data []byte) (rtt time.Duration) {
 	now := max(c.now(), sent)
 	c.lastPong = sent
 	c.rtt.Store(now - sent)
-	kept := c.pings[:0]
-	for _, p := range c.pings {
-		if p.sent <= sent {
-			p.came = now
-			close(p.answered)
-		} else {
-			kept = append(kept, p)
-		}
+	if c.extra == nil {
+		return time.Duration(now - sent)
 	}
-	clear(c.pings[len(kept):])
-	c.pings = kept
+	for q := &c.extra.pings; *q != nil; {
+		p := *q
+		if p.sent > sent {
+			q = &p.next
+			continue
+		}
+		*q = p.next
+		p.came = now
+		close(p.answered)
+	}
 	return time.Duration(now - sent)
 }
 

@@ -19,7 +19,8 @@ func Pipe(cfg *Config) (a, b *Conn) {
 	a = newConn(&pipeEnd{in: x, out: y, readLimit: newDeadline(), writeLimit: newDeadline()}, RoleClient, nil, &r)
 	b = newConn(&pipeEnd{in: y, out: x, readLimit: newDeadline(), writeLimit: newDeadline()}, RoleServer, nil, &r)
 	if len(r.Subprotocols) > 0 {
-		a.subprotocol, b.subprotocol = r.Subprotocols[0], r.Subprotocols[0]
+		a.agree(r.Subprotocols[0], nil)
+		b.agree(r.Subprotocols[0], nil)
 	}
 	// What a handshake between the two would agree on.
 	offers, _ := handshake.ParseExtensions([]string{deflate.Offer(r.Compression)})

@@ -41,7 +41,7 @@ func TestPushDoesNotAllocate(t *testing.T) {
 		l := c.transport.loop
 		l.Ready(nil, evloop.Turn{Events: evloop.Woken})
 		conntest.ShouldNotAllocate(t, exchange(t, b, func() { l.Ready(nil, evloop.Turn{Events: evloop.Readable}) }))
-		if c.in.buf != nil || c.in.msg != nil || c.held != nil {
+		if c.in.reading != nil || c.held != nil {
 			t.Error("a connection that waits holds a buffer")
 		}
 	})

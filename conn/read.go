@@ -129,18 +129,18 @@ const (
 
 // pull returns the next message that lies in what has been read, a view that the next call ends. It never blocks. It is the caller's turn.
 func (c *Conn) pull() (Message, pulled) {
-	if c.over.Load() || c.violation != nil {
+	if c.over.Load() || c.violation() != nil {
 		return Message{}, pulledEnd
 	}
 	for {
 		e, data, err := c.in.next()
 		switch {
 		case err != nil:
-			c.violation = err
+			c.meet().violation = err
 			return Message{}, pulledEnd
 		case e.Kind == protocol.Message:
-			c.watch.delivered = true
-			c.received.messages++
+			c.in.delivered = true
+			c.received.unpublished++
 			if c.cfg.Observer != nil {
 				c.observe(Observation{Kind: ObservedMessageReceived, Opcode: c.in.recv.Opcode(), Size: len(data)})
 			}
@@ -159,8 +159,8 @@ func (c *Conn) pull() (Message, pulled) {
 func (c *Conn) goesOn(e protocol.Event) bool {
 	switch e.Kind {
 	case protocol.Fragment: // a message that nobody wanted has ended
-		c.watch.delivered = true
-		c.received.messages++
+		c.in.delivered = true
+		c.received.unpublished++
 	case protocol.Ping:
 		c.observeControl(frame.OpcodePing, e, 0)
 		c.handle(e)
@@ -169,7 +169,7 @@ func (c *Conn) goesOn(e protocol.Event) bool {
 		c.observeControl(frame.OpcodePong, e, c.pong(e.Payload))
 	case protocol.Close:
 		c.observeControl(frame.OpcodeClose, e, 0)
-		c.closeEvent = e
+		c.meet().close = e
 		return false
 	}
 	return true
@@ -180,12 +180,12 @@ func (c *Conn) conclude() error {
 	switch {
 	case c.over.Load():
 		return c.ended()
-	case c.violation != nil:
-		return c.fail(c.violation)
-	case c.closeEvent.Kind == protocol.Close:
-		return c.closeReceived(c.closeEvent)
+	case c.violation() != nil:
+		return c.fail(c.violation())
+	case c.met.close.Kind == protocol.Close:
+		return c.closeReceived(c.met.close)
 	}
-	return c.lost(c.readErr)
+	return c.lost(c.readErr())
 }
 
 // next waits for the next message and returns it, a view that the next call ends. It is the caller's turn.
@@ -195,7 +195,7 @@ func (c *Conn) next() (Message, error) {
 		switch {
 		case p == pulledMessage:
 			return m, nil
-		case p == pulledEnd, c.readErr != nil:
+		case p == pulledEnd, c.readErr() != nil:
 			return Message{}, c.conclude()
 		}
 		if err := c.fill(); err != nil {
@@ -213,7 +213,7 @@ func (c *Conn) fill() error {
 	w := &c.watch
 	for looked := false; ; {
 		if w.cancelled.Load() {
-			return contextError(w.ctx) // a transport may find bytes first, and its deadline never
+			return contextError(w.followed.ctx) // a transport may find bytes first, and its deadline never
 		}
 		c.noteMessages()
 		switch {
@@ -231,7 +231,7 @@ func (c *Conn) fill() error {
 			c.came(n)
 		}
 		if n > 0 || err == nil {
-			c.readErr = err
+			c.setReadErr(err)
 			return nil
 		}
 		again, cancelled := c.timedOut(err)
@@ -242,7 +242,7 @@ func (c *Conn) fill() error {
 		case cancelled != nil:
 			return cancelled
 		default:
-			c.readErr = err
+			c.setReadErr(err)
 			return nil
 		}
 	}
@@ -250,11 +250,11 @@ func (c *Conn) fill() error {
 
 // fillSocket is fill for a socket: no buffer is held while nothing is there.
 func (c *Conn) fillSocket(s *socket) error {
-	if c.fillTurn == nil {
+	if s.fill == nil {
 		// The descriptor is not held: outside of a loop the end of the connection closes it, and a write of that moment would go to whoever gets its number next.
-		c.fillTurn = func(fd uintptr) bool { return c.readSocket(s, fd) }
+		s.fill = func(fd uintptr) bool { return c.readSocket(s, fd) }
 	}
-	return c.enter(s, c.fillTurn)
+	return c.enter(s, s.fill)
 }
 
 // enter is socket.enter, over and over while only deadlines end it. An error is that of the context that the read follows.
@@ -272,7 +272,7 @@ func (c *Conn) enter(s *socket, turn func(fd uintptr) bool) error {
 		case cancelled != nil:
 			return cancelled
 		default:
-			c.readErr = err
+			c.setReadErr(err)
 			return nil
 		}
 	}
@@ -292,6 +292,6 @@ func (c *Conn) readSocket(s *socket, fd uintptr) bool {
 	case err == nil:
 		err = io.EOF
 	}
-	c.readErr = err
+	c.setReadErr(err)
 	return true
 }

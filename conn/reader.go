@@ -15,6 +15,7 @@ var ErrReaderExpired = errors.New("hawser: another read of this connection has b
 type MessageReader struct {
 	c      *Conn
 	ctx    context.Context
+	of     *streaming
 	number uint64
 }
 
@@ -35,7 +36,7 @@ func (c *Conn) Reader(ctx context.Context) (MessageType, MessageReader, error) {
 	if err != nil {
 		return 0, MessageReader{}, err
 	}
-	return t, MessageReader{c: c, ctx: ctx, number: c.in.stream.number}, nil
+	return t, MessageReader{c, ctx, c.in.stream, c.in.stream.number}, nil
 }
 
 // Read reads the next bytes of the message into p, waiting for the first of them. At its end it returns io.EOF, also when the connection has ended since. It does not retain p.
@@ -51,7 +52,7 @@ func (r MessageReader) ReadContext(ctx context.Context, p []byte) (n int, err er
 	switch {
 	case c == nil:
 		return 0, ErrReaderExpired
-	case c.streamed.Load() == r.number:
+	case r.of.read.Load() == r.number:
 		return 0, io.EOF
 	case len(p) == 0:
 		return 0, nil
@@ -68,18 +69,18 @@ func (r MessageReader) ReadContext(ctx context.Context, p []byte) (n int, err er
 
 // startMessage waits until a message begins that can be read with readPiece, and returns its type. It is the caller's turn.
 func (c *Conn) startMessage() (MessageType, error) {
-	for !c.over.Load() && c.violation == nil {
+	for !c.over.Load() && c.violation() == nil {
 		e, err := c.in.startPieces()
 		switch {
 		case err != nil:
-			c.violation = err
+			c.meet().violation = err
 		case e.Kind == protocol.Message:
 			return MessageType(c.in.recv.Opcode()), nil
 		case e.Kind != protocol.None:
 			if !c.goesOn(e) {
 				return 0, c.conclude()
 			}
-		case c.readErr != nil:
+		case c.readErr() != nil:
 			return 0, c.conclude()
 		default:
 			if err := c.fill(); err != nil {
@@ -95,20 +96,20 @@ func (c *Conn) readPiece(p []byte) (n int, err error) {
 	s := c.in.stream
 	s.dst = p
 	defer func() { s.dst = nil }()
-	for !c.over.Load() && c.violation == nil {
+	for !c.over.Load() && c.violation() == nil {
 		n, e, err := c.in.piece(p)
 		s.size += n
 		switch {
 		case err != nil:
-			c.violation = err
+			c.meet().violation = err
 			return n, cut(c.conclude())
 		case e.Kind == protocol.Message:
-			c.watch.delivered = true
-			c.received.messages++
+			c.in.delivered = true
+			c.received.unpublished++
 			if c.cfg.Observer != nil {
 				c.observe(Observation{Kind: ObservedMessageReceived, Opcode: c.in.recv.Opcode(), Size: s.size})
 			}
-			c.streamed.Store(s.number)
+			s.read.Store(s.number)
 			if c.in.idle(); n == 0 {
 				return 0, io.EOF
 			}
@@ -120,7 +121,7 @@ func (c *Conn) readPiece(p []byte) (n int, err error) {
 			if !c.goesOn(e) {
 				return 0, cut(c.conclude())
 			}
-		case c.readErr != nil:
+		case c.readErr() != nil:
 			return 0, cut(c.conclude())
 		default:
 			if err := c.fill(); err != nil {

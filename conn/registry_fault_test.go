@@ -23,7 +23,7 @@ func TestRegistryFaults(t *testing.T) {
 		}},
 		{"shed", func(t *testing.T, r *Registry, c *Conn) {
 			c.shed()
-			<-c.done
+			<-c.done()
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

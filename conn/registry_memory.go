@@ -184,16 +184,16 @@ func (c *Conn) shed() {
 	}
 	// Who reads finds over set before the next wait. This ends one that has begun.
 	c.watch.mu.Lock()
-	c.transport.in.SetReadDeadline(time.Unix(1, 0))
+	c.transport.reader().SetReadDeadline(time.Unix(1, 0))
 	c.watch.mu.Unlock()
 	go func() {
 		if c.turn.take(theEngine, c.done, nil) != nil {
 			return // the close timeout was faster
 		}
-		c.readErr = nil // it may be that of the deadline
+		c.setReadErr(nil) // it may be that of the deadline
 		c.in.discard()
 		c.watch.dismiss()
-		c.transport.in.SetReadDeadline(time.Time{})
+		c.transport.reader().SetReadDeadline(time.Time{})
 		c.turn.pass(nobody)              // others find over set, and read nothing
 		c.linger(true, bufpool.Smallest) // memory is what there is none of
 	}()

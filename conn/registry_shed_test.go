@@ -94,7 +94,7 @@ func TestRegistryShedding(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				return err
 			}
-			<-c.done
+			<-c.done()
 			_, err = c.Read()
 			return err
 		}},
@@ -129,7 +129,7 @@ func TestRegistryShedding(t *testing.T) {
 			if !ok || e.Err != errNoRoom || e.Sent == nil || e.Sent.Code != 1013 {
 				t.Errorf("10.4/%s: ended with %v", tt.name, err)
 			}
-			<-c.done
+			<-c.done()
 			c.shed() // of a connection that has ended
 			if r.Len() != 0 || r.dying.Load() != 0 {
 				t.Errorf("10.4/%s: %d connections, %d bytes dying", tt.name, r.Len(), r.dying.Load())
@@ -149,7 +149,7 @@ func TestRegistryShedding(t *testing.T) {
 		}
 		time.Sleep(DefaultCloseTimeout)
 		p.WantEOF("it is cut")
-		<-c.done
+		<-c.done()
 		c.turn.pass(nobody)
 	})
 	// The memory is the function's; but the connection ends in time.

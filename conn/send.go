@@ -59,7 +59,7 @@ func (c *Conn) SendContext(ctx context.Context, t MessageType, p []byte) error {
 		}
 		select {
 		case <-room:
-		case <-c.done:
+		case <-c.done():
 			return c.closeError()
 		case <-ctx.Done():
 		}
@@ -91,9 +91,7 @@ func (c *Conn) sendMessage(m *outgoing, full QueuePolicy) (room <-chan struct{},
 		c.observeFull(m)
 		return nil, ErrSendQueueFull
 	}
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		room, err = c.enqueue(m, full)
 		if c.queued() {
 			c.startDrain() // whoever had the lock may not have seen it any more
@@ -101,7 +99,7 @@ func (c *Conn) sendMessage(m *outgoing, full QueuePolicy) (room <-chan struct{},
 		return room, err
 	}
 	switch size := frameOverhead + len(m.data); {
-	case c.writeErr != nil:
+	case c.unwritable.reason() != nil:
 		err = c.closeError()
 	case c.stream != nil, c.queued():
 		room, err = c.enqueue(m, full)
@@ -110,7 +108,7 @@ func (c *Conn) sendMessage(m *outgoing, full QueuePolicy) (room <-chan struct{},
 		c.address(&h, p)
 		err = c.holdFrame(h, p)
 		bufpool.Put(buf)
-	case c.transport.tryWrite == nil || c.held != nil:
+	case !c.transport.writesAtOnce() || c.held != nil:
 		room, err = c.enqueue(m, full)
 	default:
 		return nil, c.sendFrame(m)
@@ -201,7 +199,7 @@ func (c *Conn) ending() error {
 	switch {
 	case c.err != nil:
 		return c.err
-	case c.writeErr != nil || !c.send.MaySendData():
+	case c.unwritable.reason() != nil || !c.send.MaySendData():
 		return c.snapshot()
 	}
 	return nil
@@ -240,7 +238,7 @@ func (c *Conn) writeQueued() (more bool) {
 		return false
 	}
 	switch {
-	case c.writeErr != nil:
+	case c.unwritable.reason() != nil:
 		q.clear()
 		return false
 	case c.stream != nil:

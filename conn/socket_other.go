@@ -5,7 +5,10 @@ package conn
 import "net"
 
 // A socket is not used through its descriptor here: control frames are written by a goroutine of their own, and a read waits in net.Conn.Read.
-type socket struct{ queue struct{ left int } }
+type socket struct {
+	queue struct{ left int }
+	fill  func(fd uintptr) bool
+}
 
 func newSocket(net.Conn) *socket { return nil }
 

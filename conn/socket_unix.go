@@ -29,6 +29,8 @@ type socket struct {
 	mu   sync.Mutex
 	held int
 
+	fill func(fd uintptr) bool // see Conn.fillSocket
+
 	queue receiveQueue
 	// begun counts the writes, and succeeded is the last of them that took something.
 	begun, succeeded atomic.Uint32

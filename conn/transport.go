@@ -7,54 +7,83 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // transport is the byte stream under a Conn, with what its dynamic type allows. Reads belong to whose turn it is,
 // writes to the holder of the write lock; close may be called at any time, more than once.
 type transport struct {
-	rwc  io.ReadWriteCloser
-	conn net.Conn    // rwc, nil if it is no net.Conn
-	in   interface { // rwc, or what gives its reads a deadline
-		io.Reader
-		SetReadDeadline(time.Time) error
-	}
+	rwc     io.ReadWriteCloser // a net.Conn whose deadlines work, unless there is stream
+	*stream                    // nil on a socket
 	timeout time.Duration
-	expired func() // called when timeout has passed, where there are no deadlines
+	closed  atomic.Bool
 	// socket: conn is exactly a *net.TCPConn or a *net.UnixConn. Wrappers of one are driven through their methods.
 	socket bool
-	sock   *socket     // the same, where its descriptor can be used
-	loop   *loopDriver // conn, if an event loop has the socket
-	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
-	tryWrite func(p []byte) (n int, err error)
-	taken    uint64 // bytes that the transport has taken
-	once     *sync.Once
+	sock   *socket       // the same, where its descriptor can be used
+	loop   *loopDriver   // rwc, if an event loop has the socket
+	taken  atomic.Uint64 // bytes that the transport has taken
 }
 
-func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) transport {
-	t := transport{rwc: rwc, timeout: timeout, once: new(sync.Once)}
-	t.expired = func() { t.close() }
-	t.conn, _ = rwc.(net.Conn)
+// A stream is what a transport needs that is no socket.
+type stream struct {
+	in      deadlineReader
+	expired func() // called when timeout has passed, where there are no deadlines
+	// tryWrite writes what can be written without waiting; nil if the transport has no such call.
+	tryWrite func(p []byte) (n int, err error)
+}
+
+// A deadlineReader is a transport's rwc, or what gives its reads a deadline.
+type deadlineReader interface {
+	io.Reader
+	SetReadDeadline(time.Time) error
+}
+
+func (t *transport) init(rwc io.ReadWriteCloser, timeout time.Duration, expired func()) {
+	t.rwc, t.timeout = rwc, timeout
 	switch c := rwc.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		t.socket = true
-		if t.sock = newSocket(t.conn); t.sock != nil {
-			t.tryWrite = t.sock.tryWrite
-		}
-	case *pipeEnd:
-		t.tryWrite = c.tryWrite
+	case *net.TCPConn:
+		t.initSocket(c)
+		return
+	case *net.UnixConn:
+		t.initSocket(c)
+		return
 	}
-	if t.conn != nil && t.conn.SetDeadline(time.Time{}) == nil {
-		t.in = t.conn
+	t.stream = &stream{expired: expired}
+	if p, ok := rwc.(*pipeEnd); ok {
+		t.tryWrite = p.tryWrite
+	}
+	if nc := t.netConn(); nc != nil && nc.SetDeadline(time.Time{}) == nil {
+		t.in = nc
 	} else {
 		t.in = newTimedReader(rwc)
 	}
-	return t
 }
 
-// adopt makes the socket an event loop's.
-func (t *transport) adopt(l *loopDriver) {
-	*t = transport{rwc: l, conn: l, in: l, timeout: t.timeout, socket: true, loop: l, tryWrite: l.tryWrite, taken: t.taken, once: t.once}
+func (t *transport) initSocket(nc net.Conn) {
+	t.socket, t.sock = true, newSocket(nc)
+	nc.SetDeadline(time.Time{}) // it fails if the socket is closed, and so does what follows
+}
+
+// reader returns what reads are to go through.
+func (t *transport) reader() deadlineReader {
+	if t.stream != nil {
+		return t.in
+	}
+	return t.netConn()
+}
+
+// netConn returns rwc, nil if it is no net.Conn.
+func (t *transport) netConn() net.Conn {
+	nc, _ := t.rwc.(net.Conn)
+	return nc
+}
+
+// adopt makes the socket an event loop's; give takes that back.
+func (t *transport) adopt(l *loopDriver) (giveBack func()) {
+	rwc, sock := t.rwc, t.sock
+	t.rwc, t.sock, t.loop = l, nil, l
+	return func() { t.rwc, t.sock, t.loop = rwc, sock, nil }
 }
 
 // maxTimedWrite is how much is written under one deadline where a write that timed out cannot be gone on with, or
@@ -84,7 +113,7 @@ func (t *transport) write(p, q []byte) error {
 		if err != nil && (n == 0 || !t.goesOn(err)) {
 			return writeError(err)
 		}
-		t.taken += uint64(n)
+		t.took(n)
 		k := min(n, len(p))
 		p, q = p[k:], q[n-k:]
 	}
@@ -97,20 +126,38 @@ func (t *transport) writeNow(p []byte) (n int, err error) {
 	case len(p) == 0:
 	case t.sock != nil:
 		n, _, err = t.sock.writeHeld(p)
-	case t.tryWrite != nil && (!t.socket || t.loop != nil):
+	case t.loop != nil:
+		n, err = t.loop.tryWrite(p)
+	case t.stream != nil && t.tryWrite != nil:
 		n, err = t.tryWrite(p)
 	}
-	t.taken += uint64(n)
+	t.took(n)
 	return n, err
+}
+
+// writesAtOnce reports whether writeAtOnce can tell what the transport takes.
+func (t *transport) writesAtOnce() bool {
+	return t.sock != nil || t.loop != nil || t.stream != nil && t.tryWrite != nil
+}
+
+// took counts n bytes that have been taken.
+func (t *transport) took(n int) {
+	if n > 0 {
+		t.taken.Store(t.taken.Load() + uint64(n))
+	}
 }
 
 // writeAtOnce writes what can be written without waiting, nothing if the transport cannot tell.
 func (t *transport) writeAtOnce(p []byte) (n int, err error) {
-	if t.tryWrite == nil {
-		return 0, nil
+	switch {
+	case t.stream != nil && t.tryWrite != nil:
+		n, err = t.tryWrite(p)
+	case t.sock != nil:
+		n, err = t.sock.tryWrite(p)
+	case t.loop != nil:
+		n, err = t.loop.tryWrite(p)
 	}
-	n, err = t.tryWrite(p)
-	t.taken += uint64(n)
+	t.took(n)
 	return n, err
 }
 
@@ -125,7 +172,7 @@ func (t *transport) writeSome(p, q []byte) (n int, err error) {
 		v := vectors.Get().(*vector)
 		v.both = [2][]byte{p, q}
 		v.rest = v.both[:]
-		written, err := v.rest.WriteTo(t.conn)
+		written, err := v.rest.WriteTo(t.rwc)
 		*v = vector{} // q is not retained
 		vectors.Put(v)
 		return int(written), err
@@ -165,19 +212,22 @@ func writeError(err error) error {
 
 // arm starts the timeout of one write. The function that it returns for a transport without deadlines stops it again, and reports whether that was in time.
 func (t *transport) arm() (stop func() bool) {
-	switch {
-	case t.timeout == 0:
-	case t.conn != nil && t.conn.SetWriteDeadline(time.Now().Add(t.timeout)) == nil:
-	default: // no deadlines, or none that work
-		return time.AfterFunc(t.timeout, t.expired).Stop
+	if t.timeout == 0 {
+		return nil
 	}
-	return nil
+	if nc := t.netConn(); nc != nil && nc.SetWriteDeadline(time.Now().Add(t.timeout)) == nil || t.socket { // whose write fails, too
+		return nil
+	}
+	return time.AfterFunc(t.timeout, t.expired).Stop // no deadlines, or none that work
 }
 
 // disarm takes the deadline of a write back. On a socket an old one does no harm; but tls.Conn writes when it reads, to answer a KeyUpdate, and an error of that stays.
 func (t *transport) disarm() {
-	if t.timeout != 0 && t.conn != nil && !t.socket {
-		t.conn.SetWriteDeadline(time.Time{})
+	if t.timeout == 0 || t.socket {
+		return
+	}
+	if nc := t.netConn(); nc != nil {
+		nc.SetWriteDeadline(time.Time{})
 	}
 }
 
@@ -185,7 +235,7 @@ func (t *transport) disarm() {
 const maxEmptyReads = 100
 
 // read reads into p, which is not empty. It returns bytes, or an error, or both.
-func (t *transport) read(p []byte) (n int, err error) { return readSome(t.in, p) }
+func (t *transport) read(p []byte) (n int, err error) { return readSome(t.reader(), p) }
 
 func readSome(r io.Reader, p []byte) (n int, err error) {
 	for range maxEmptyReads {
@@ -215,8 +265,10 @@ func (t *transport) cut() error {
 
 // close closes the stream at once.
 func (t *transport) close() (err error) {
-	t.once.Do(func() { err = closeStream(t.rwc) })
-	return err
+	if t.closed.Swap(true) {
+		return nil
+	}
+	return closeStream(t.rwc)
 }
 
 // closeStream closes c at once. For TLS it closes what is below: tls.Conn.Close would wait up to 5 s to send an alert to a peer that does not read.

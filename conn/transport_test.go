@@ -66,6 +66,13 @@ func counted(n int) []byte {
 }
 
 // TestTransportGoesOn: a write that met its deadline after some progress is gone on with on a socket, and nothing is lost or repeated.
+// newTransport returns the transport over rwc, which a timeout closes.
+func newTransport(rwc io.ReadWriteCloser, timeout time.Duration) *transport {
+	tr := new(transport)
+	tr.init(rwc, timeout, func() { tr.close() })
+	return tr
+}
+
 func TestTransportGoesOn(t *testing.T) {
 	const size = 4 << 20
 	writes := map[string]func(tr *transport, p []byte) error{
@@ -85,7 +92,7 @@ func TestTransportGoesOn(t *testing.T) {
 				done := make(chan error, 1)
 				for range 4 {
 					go func() {
-						err := write(&tr, sent)
+						err := write(tr, sent)
 						if err != nil {
 							a.Close() // so that the reader does not wait
 						}
@@ -358,7 +365,7 @@ func TestTransportClose(t *testing.T) {
 			t.Fatal(err)
 		}
 		tr := newTransport(client, time.Hour)
-		if tr.socket || tr.tryWrite != nil || tr.conn == nil {
+		if tr.socket || tr.writesAtOnce() || tr.netConn() == nil {
 			t.Errorf("transport is %+v", tr)
 		}
 		wantPrompt(t, 0, 0, nil, func() (int, error) { return 0, tr.close() })
@@ -380,7 +387,7 @@ func TestTransportTryWrite(t *testing.T) {
 		fill := func(t *testing.T, tr *transport) (total int) {
 			p := make([]byte, 64<<10)
 			for {
-				n, err := tr.tryWrite(p)
+				n, err := tr.writeAtOnce(p)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -394,14 +401,14 @@ func TestTransportTryWrite(t *testing.T) {
 			t.Run("2.2/"+kind+"/"+name, func(t *testing.T) {
 				a, b := pair(t)
 				tr := newTransport(a, time.Hour)
-				if tr.tryWrite == nil {
+				if !tr.writesAtOnce() {
 					t.Skip("no write can be tried here")
 				}
-				f(t, &tr, b)
+				f(t, tr, b)
 			})
 		}
 		try("takes_all_there_is_room_for", func(t *testing.T, tr *transport, peer net.Conn) {
-			if n, err := tr.tryWrite([]byte("hello")); n != 5 || err != nil {
+			if n, err := tr.writeAtOnce([]byte("hello")); n != 5 || err != nil {
 				t.Fatalf("tryWrite: %d, %v", n, err)
 			}
 			p := make([]byte, 8)
@@ -411,7 +418,7 @@ func TestTransportTryWrite(t *testing.T) {
 		})
 		try("a_part_and_then_nothing", func(t *testing.T, tr *transport, peer net.Conn) {
 			p := counted(32 << 20) // more than any socket's buffer
-			n, err := tr.tryWrite(p)
+			n, err := tr.writeAtOnce(p)
 			if n == 0 || n == len(p) || err != nil {
 				t.Fatalf("tryWrite: %d, %v", n, err)
 			}
@@ -420,7 +427,7 @@ func TestTransportTryWrite(t *testing.T) {
 				t.Error(err)
 			}
 			// There is room again.
-			if n, err := tr.tryWrite([]byte("z")); n != 1 || err != nil {
+			if n, err := tr.writeAtOnce([]byte("z")); n != 1 || err != nil {
 				t.Fatalf("tryWrite: %d, %v", n, err)
 			}
 			if _, err := io.ReadFull(peer, p[:1]); err != nil || p[0] != 'z' {
@@ -428,11 +435,11 @@ func TestTransportTryWrite(t *testing.T) {
 			}
 		})
 		try("after_a_deadline_has_passed", func(t *testing.T, tr *transport, peer net.Conn) {
-			tr.conn.SetWriteDeadline(time.Now().Add(-time.Second))
+			tr.netConn().SetWriteDeadline(time.Now().Add(-time.Second))
 			if _, err := tr.rwc.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Fatalf("Write: %v", err)
 			}
-			if n, err := tr.tryWrite([]byte("y")); n != 1 || err != nil {
+			if n, err := tr.writeAtOnce([]byte("y")); n != 1 || err != nil {
 				t.Fatalf("tryWrite: %d, %v", n, err)
 			}
 			p := make([]byte, 8)
@@ -445,7 +452,7 @@ func TestTransportTryWrite(t *testing.T) {
 			// TCP learns it from the answer to what is sent first.
 			var err error
 			for p := make([]byte, 64<<10); err == nil; {
-				_, err = tr.tryWrite(p)
+				_, err = tr.writeAtOnce(p)
 			}
 			if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("tryWrite: %v", err)
@@ -453,20 +460,20 @@ func TestTransportTryWrite(t *testing.T) {
 		})
 		try("closed", func(t *testing.T, tr *transport, peer net.Conn) {
 			tr.close()
-			if n, err := tr.tryWrite([]byte("x")); n != 0 || !errors.Is(err, net.ErrClosed) {
+			if n, err := tr.writeAtOnce([]byte("x")); n != 0 || !errors.Is(err, net.ErrClosed) {
 				t.Errorf("tryWrite: %d, %v", n, err)
 			}
 		})
 		try("own_direction_is_shut_down", func(t *testing.T, tr *transport, peer net.Conn) {
 			tr.closeWrite()
-			if n, err := tr.tryWrite([]byte("x")); n != 0 || !errors.Is(err, syscall.EPIPE) {
+			if n, err := tr.writeAtOnce([]byte("x")); n != 0 || !errors.Is(err, syscall.EPIPE) {
 				t.Errorf("tryWrite: %d, %v", n, err)
 			}
 		})
 		try("no_allocation", func(t *testing.T, tr *transport, peer net.Conn) {
 			p := []byte("x")
 			go io.Copy(io.Discard, peer)
-			conntest.ShouldNotAllocate(t, func() { tr.tryWrite(p) })
+			conntest.ShouldNotAllocate(t, func() { tr.writeAtOnce(p) })
 		})
 	}
 	t.Run("2.2/no_socket", func(t *testing.T) {
@@ -476,11 +483,11 @@ func TestTransportTryWrite(t *testing.T) {
 		a, b := net.Pipe()
 		defer a.Close()
 		defer b.Close()
-		if tr := newTransport(a, 0); tr.tryWrite != nil || tr.socket {
+		if tr := newTransport(a, 0); tr.writesAtOnce() || tr.socket {
 			t.Error("net.Pipe can be tried")
 		}
 		wrapper := struct{ *net.TCPConn }{new(net.TCPConn)} // has SyscallConn, but its Write may do anything
-		if tr := newTransport(wrapper, 0); tr.tryWrite != nil || tr.socket {
+		if tr := newTransport(wrapper, 0); tr.writesAtOnce() || tr.socket {
 			t.Error("a wrapper can be tried")
 		}
 	})

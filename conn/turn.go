@@ -23,9 +23,9 @@ const (
 	theEngine            // the goroutine of CloseRead, or that ends a connection which holds too much
 )
 
-// take takes the turn for h. It waits for a read to end, and returns ErrReading if it is a loop's turn, also if the loop's came while it waited; errDriven, which matches that, if a driver's; and ErrReadClosed likewise after close. If done
+// take takes the turn for h. It waits for a read to end, and returns ErrReading if it is a loop's turn, also if the loop's came while it waited; errDriven, which matches that, if a driver's; and ErrReadClosed likewise after close. If the channel of done
 // is closed while it waits, it returns ErrClosed, and if cancelled is, context.Canceled. The engine waits for a loop and a driver, too.
-func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
+func (t *turn) take(h turnHolder, done func() <-chan struct{}, cancelled <-chan struct{}) error {
 	for {
 		t.mu.Lock()
 		switch engine := h == theEngine; {
@@ -48,9 +48,13 @@ func (t *turn) take(h turnHolder, done, cancelled <-chan struct{}) error {
 		}
 		changed := t.changed
 		t.mu.Unlock()
+		var ended <-chan struct{}
+		if done != nil {
+			ended = done()
+		}
 		select {
 		case <-changed:
-		case <-done:
+		case <-ended:
 			return ErrClosed
 		case <-cancelled:
 			return context.Canceled

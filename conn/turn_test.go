@@ -10,7 +10,8 @@ import (
 func TestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tn turn
-		done := make(chan struct{})
+		ended := make(chan struct{})
+		done := func() <-chan struct{} { return ended }
 		if err := tn.take(aRead, done, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +43,7 @@ func TestTurn(t *testing.T) {
 		if tn.holder != aRead {
 			t.Error("a loop that is being left still counts")
 		}
-		close(done)
+		close(ended)
 		if err := <-results; err != ErrClosed {
 			t.Errorf("after the end: %v", err)
 		}

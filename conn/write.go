@@ -102,7 +102,7 @@ func (c *Conn) writeWhole(h frame.Header, p []byte) error {
 	defer bufpool.Put(buf)
 	b, open := c.beginData(b)
 	if !open {
-		if len(b) > 0 && c.writeErr == nil { // what was held is from before the Close
+		if len(b) > 0 && c.unwritable.reason() == nil { // what was held is from before the Close
 			if err := c.transport.write(b, nil); err != nil {
 				return c.dataFailed(err)
 			}
@@ -131,7 +131,7 @@ func (c *Conn) writeWhole(h frame.Header, p []byte) error {
 // dataFailed remembers that err cut a message, and returns what the caller of a write gets. The caller has the write lock.
 func (c *Conn) dataFailed(err error) error {
 	c.mu.Lock()
-	c.dataErr = err
+	c.unwritable = &unwritable{cut: err}
 	c.mu.Unlock()
 	return c.writeFailed(err)
 }
@@ -190,7 +190,7 @@ func appendPayload(b, p []byte, masked bool, key mask.Key) ([]byte, mask.Key) {
 // messages and the peer's Close may still lie in the receive queue: so reading goes on, until the close timeout. The caller has the write lock.
 func (c *Conn) writeFailed(err error) error {
 	c.mu.Lock()
-	c.writeErr = err
+	c.unwritable = &unwritable{err, c.unwritable.cause()}
 	if err != errWriteTimeout {
 		c.startCloseTimer()
 		e := c.err

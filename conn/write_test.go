@@ -303,7 +303,7 @@ func TestBrokenPipe(t *testing.T) {
 		synctest.Wait()
 		c.Write(Text, []byte("x"))
 		start := time.Now()
-		<-c.done
+		<-c.done()
 		if took := time.Since(start); took != DefaultCloseTimeout {
 			t.Errorf("after a failed write the connection ended after %v, want %v", took, DefaultCloseTimeout)
 		}

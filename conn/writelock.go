@@ -6,19 +6,13 @@ import (
 
 // lockWrite waits for the write lock. It returns an error if ctx or the connection has ended, or ends meanwhile.
 func (c *Conn) lockWrite(ctx context.Context) error {
-	select {
-	case c.writeLock <- struct{}{}:
+	switch {
+	case c.writeLock.try(), c.writeLock.wait(c.done(), ctx.Done()):
 		return nil
-	default:
-	}
-	select {
-	case c.writeLock <- struct{}{}:
-		return nil
-	case <-c.done:
-		return c.closeError()
-	case <-ctx.Done():
+	case ctx.Err() != nil && !c.isGone():
 		return &InterruptedError{Err: contextError(ctx)}
 	}
+	return c.closeError()
 }
 
 // unlockWrite gives the write lock back, and sees to what became due meanwhile: whoever queued it found the lock taken.
@@ -32,9 +26,8 @@ func (c *Conn) unlockWrite() {
 
 // passWriteLock gives the write lock back. Whoever ended the connection may have found it taken.
 func (c *Conn) passWriteLock() {
-	c.sent.bytes = c.transport.taken
 	c.sent.publish()
-	<-c.writeLock
+	c.writeLock.unlock()
 	if c.over.Load() {
 		c.discardOutput()
 	}
@@ -42,9 +35,7 @@ func (c *Conn) passWriteLock() {
 
 // discardOutput gives back what sending holds on a connection that is over. If somebody has the write lock, they do it when they pass it on.
 func (c *Conn) discardOutput() {
-	select {
-	case c.writeLock <- struct{}{}:
-	default:
+	if !c.writeLock.try() {
 		return
 	}
 	if z := c.compression; z != nil && !z.closed.Load() {
@@ -58,7 +49,7 @@ func (c *Conn) discardOutput() {
 		c.stream = nil
 		close(w.ended)
 	}
-	<-c.writeLock
+	c.writeLock.unlock()
 	c.flushControl() // whoever queued a frame meanwhile found the lock taken
 }
 
@@ -73,7 +64,7 @@ func (c *Conn) beginMessage(ctx context.Context) error {
 	if c.stream != nil || c.queued() {
 		return c.awaitMessage(ctx)
 	}
-	if c.writeErr != nil {
+	if c.unwritable.reason() != nil {
 		c.unlockWrite()
 		return c.closeError()
 	}
@@ -85,7 +76,7 @@ func (c *Conn) awaitMessage(ctx context.Context) error {
 	last := c.queue.Load().last() // what is queued later may wait for the caller
 	for {
 		switch {
-		case c.writeErr != nil:
+		case c.unwritable.reason() != nil:
 			c.unlockWrite()
 			return c.closeError()
 		case c.stream != nil:
@@ -93,7 +84,7 @@ func (c *Conn) awaitMessage(ctx context.Context) error {
 			c.unlockWrite()
 			select {
 			case <-ended:
-			case <-c.done:
+			case <-c.done():
 				return c.closeError()
 			case <-ctx.Done():
 				return &InterruptedError{Err: contextError(ctx)}
@@ -108,7 +99,7 @@ func (c *Conn) awaitMessage(ctx context.Context) error {
 			c.passToDrain()
 			select {
 			case <-left:
-			case <-c.done:
+			case <-c.done():
 				return c.closeError()
 			case <-ctx.Done():
 				return &InterruptedError{Err: contextError(ctx)}

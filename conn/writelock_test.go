@@ -244,8 +244,8 @@ func TestCloseComesLast(t *testing.T) {
 			return c.Write(Text, b)
 		},
 		"queued": func(c *Conn, b []byte) error {
-			c.writeLock <- struct{}{}
-			defer func() { <-c.writeLock }()
+			c.writeLock.lock()
+			defer func() { c.writeLock.unlock() }()
 			return c.Send(Text, b)
 		},
 	} {
@@ -260,7 +260,7 @@ func TestCloseComesLast(t *testing.T) {
 				if err := put(c, []byte("before")); err != nil {
 					t.Fatal(err)
 				}
-				c.writeLock <- struct{}{}
+				c.writeLock.lock()
 				c.mu.Lock()
 				c.send.Ping([8]byte{7: 1})
 				c.send.Close(1000, "")
@@ -341,7 +341,7 @@ func TestWriterTextGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.WriteString(text[:11]) // an odd number, so that the first fragment is not copied, and its end is inside a character
-		c.writeLock <- struct{}{}
+		c.writeLock.lock()
 		cancel()
 		rest := text[11:]
 		n, err := w.WriteString(rest)

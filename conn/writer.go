@@ -164,7 +164,7 @@ func (w *MessageWriter) Close() error {
 
 // end lets other messages be sent. err is what every further call returns.
 func (w *MessageWriter) end(err error) {
-	w.c.writeLock <- struct{}{} // which nobody has for long on a connection that is over
+	w.c.writeLock.lock() // which nobody has for long on a connection that is over
 	w.release(err)
 	w.c.unlockWrite()
 }
@@ -189,7 +189,7 @@ func (w *MessageWriter) fragment(ctx context.Context, fin bool, p []byte) error 
 		}
 		return err
 	}
-	if c.writeErr != nil {
+	if c.unwritable.reason() != nil {
 		err := c.closeError()
 		w.release(err)
 		c.unlockWrite()

@@ -63,8 +63,7 @@ type Receiver struct {
 	fragments  uint64
 	utf8       utf8stream.Validator
 
-	controlLen uint8
-	control    [frame.MaxControlPayload]byte // for a control frame that comes in pieces
+	control *controlBuffer // for a control frame that comes in pieces
 }
 
 // NewReceiver returns a Receiver for the side role.
@@ -97,6 +96,10 @@ func (r *Receiver) Header(b []byte) (n int, err error) {
 	if r.err != nil {
 		return 0, r.err
 	}
+	if r.control != nil {
+		r.control.release() // its event has been dealt with
+		r.control = nil
+	}
 	if len(b) < 2 {
 		return 0, nil
 	}
@@ -111,7 +114,7 @@ func (r *Receiver) Header(b []byte) (n int, err error) {
 		return 0, nil
 	}
 	if h.Opcode.IsControl() {
-		r.remaining, r.controlLen = h.PayloadLength, 0
+		r.remaining = h.PayloadLength
 		return n, nil
 	}
 	size, fragments, compressed := r.size, r.fragments, r.compressed
@@ -177,6 +180,9 @@ func (r *Receiver) Received() uint64 {
 	return r.size - r.remaining
 }
 
+// AtRest reports whether nothing is unfinished, between frames, and anything may follow: then a new Receiver can take the place of r.
+func (r *Receiver) AtRest() bool { return r.err == nil && !r.rules.Fragmented }
+
 // InMessage reports whether a fragmented message is unfinished.
 func (r *Receiver) InMessage() bool { return r.rules.Fragmented }
 
@@ -212,13 +218,12 @@ func (r *Receiver) Payload(p []byte) (Event, error) {
 }
 
 func (r *Receiver) controlPayload(p []byte) (Event, error) {
-	if r.remaining != 0 || r.controlLen != 0 {
-		n := copy(r.control[r.controlLen:], p)
-		r.controlLen += uint8(n)
+	if r.remaining != 0 || r.control != nil {
+		r.control = r.control.add(p)
 		if r.remaining != 0 {
 			return Event{}, nil
 		}
-		p = r.control[:r.controlLen]
+		p = r.control.bytes()
 	}
 	switch r.frame.Opcode {
 	case frame.OpcodePing:

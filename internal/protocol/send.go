@@ -28,13 +28,33 @@ type Sender struct {
 	closeDue bool
 	pongDue  bool
 	pingDue  bool
-	first    bool // we sent the first Close
-	pongLen  uint8
+	first    bool           // we sent the first Close
+	end      *end           // nil as long as the connection is open
+	pong     *controlBuffer // of the Pong that is due, nil if that is empty
+	ping     [PingSize]byte
+}
+
+// end is how the closing handshake went so far.
+type end struct {
 	sent     *CloseFrame
 	received *CloseFrame
 	failure  error
-	pong     [frame.MaxControlPayload]byte
-	ping     [PingSize]byte
+}
+
+// ending returns s.end to be set.
+func (s *Sender) ending() *end {
+	if s.end == nil {
+		s.end = new(end)
+	}
+	return s.end
+}
+
+// ended returns s.end as it is.
+func (s *Sender) ended() end {
+	if s.end == nil {
+		return end{}
+	}
+	return *s.end
 }
 
 // NewSender returns the Sender of an open connection for the side role.
@@ -47,16 +67,16 @@ func (s *Sender) State() State { return s.state }
 func (s *Sender) MaySendData() bool { return s.state.maySendData() }
 
 // Sent returns the Close frame that this side sent or is about to, nil if there is none.
-func (s *Sender) Sent() *CloseFrame { return s.sent }
+func (s *Sender) Sent() *CloseFrame { return s.ended().sent }
 
 // Received returns the Close frame that came, nil if none did.
-func (s *Sender) Received() *CloseFrame { return s.received }
+func (s *Sender) Received() *CloseFrame { return s.ended().received }
 
 // Began reports whether this side's Close frame was the first, which no rule that the peer broke had caused.
 func (s *Sender) Began() bool { return s.first }
 
 // Failure returns what [Sender.Fail] was called with, nil if the connection has not failed.
-func (s *Sender) Failure() error { return s.failure }
+func (s *Sender) Failure() error { return s.ended().failure }
 
 // Handle does what an event of the peer's asks of this side. It does not retain the event's Payload.
 func (s *Sender) Handle(e Event) {
@@ -65,8 +85,11 @@ func (s *Sender) Handle(e Event) {
 		// "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping frame(s), the endpoint MAY
 		// elect to send a Pong frame for only the most recently processed Ping frame." (RFC 6455, 5.5.3) So one slot is enough, whatever comes.
 		if s.state.mayPong() {
+			s.forgetPong()
 			s.pongDue = true
-			s.pongLen = uint8(copy(s.pong[:], e.Payload))
+			if len(e.Payload) > 0 {
+				s.pong = s.pong.add(e.Payload)
+			}
 		}
 	case Close:
 		s.receiveClose(CloseFrame{e.Code, string(e.Payload)})
@@ -79,11 +102,18 @@ func (s *Sender) Handle(e Event) {
 func (s *Sender) receiveClose(f CloseFrame) {
 	answer := s.state == Open
 	s.state = s.state.after(receiveClose)
-	s.received = &f
-	s.pongDue, s.pingDue = false, false
+	s.ending().received = &f
+	s.forgetPong()
+	s.pingDue = false
 	if answer {
 		s.queueClose(CloseFrame{Code: f.Code})
 	}
+}
+
+// forgetPong makes no Pong due.
+func (s *Sender) forgetPong() {
+	s.pong.release()
+	s.pong, s.pongDue = nil, false
 }
 
 // Close begins the closing handshake with code and reason, which frame.CheckClose has accepted. It reports whether it did: not if a Close
@@ -99,20 +129,21 @@ func (s *Sender) Close(code frame.StatusCode, reason string) bool {
 
 func (s *Sender) queueClose(f CloseFrame) {
 	s.state = s.state.after(sendClose)
-	s.sent, s.closeDue = &f, true
+	s.ending().sent, s.closeDue = &f, true
 }
 
 // Fail fails the connection (RFC 6455, 7.1.7) because of err: a Close frame with code and reason is due, unless one was sent before.
 func (s *Sender) Fail(code frame.StatusCode, reason string, err error) {
 	open := s.state == Open
 	s.state = s.state.after(fail)
-	if s.state != Failed || s.failure != nil {
+	if s.state != Failed || s.ended().failure != nil {
 		return
 	}
-	s.failure = err
-	s.pongDue, s.pingDue = false, false
+	s.ending().failure = err
+	s.forgetPong()
+	s.pingDue = false
 	if open {
-		s.sent, s.closeDue = &CloseFrame{code, reason}, true
+		s.ending().sent, s.closeDue = &CloseFrame{code, reason}, true
 	}
 }
 
@@ -143,11 +174,12 @@ func (s *Sender) CloseWaits() bool { return s.closeDue && s.first && s.state == 
 func (s *Sender) AppendControl(b []byte, key mask.Key) []byte {
 	switch {
 	case s.pongDue:
-		s.pongDue = false
-		b = s.appendHeader(b, frame.OpcodePong, uint64(s.pongLen), key)
+		p := s.pong.bytes()
+		b = s.appendHeader(b, frame.OpcodePong, uint64(len(p)), key)
 		start := len(b)
-		b = append(b, s.pong[:s.pongLen]...)
+		b = append(b, p...)
 		s.mask(b[start:], key)
+		s.forgetPong()
 	case s.pingDue:
 		s.pingDue = false
 		b = s.appendHeader(b, frame.OpcodePing, PingSize, key)
@@ -156,9 +188,10 @@ func (s *Sender) AppendControl(b []byte, key mask.Key) []byte {
 		s.mask(b[start:], key)
 	case s.closeDue:
 		s.closeDue = false
-		b = s.appendHeader(b, frame.OpcodeClose, uint64(frame.SizeClose(s.sent.Code, s.sent.Reason)), key)
+		f := s.end.sent
+		b = s.appendHeader(b, frame.OpcodeClose, uint64(frame.SizeClose(f.Code, f.Reason)), key)
 		start := len(b)
-		b = frame.AppendClose(b, s.sent.Code, s.sent.Reason)
+		b = frame.AppendClose(b, f.Code, f.Reason)
 		s.mask(b[start:], key)
 	}
 	return b
