@@ -16,16 +16,17 @@ import (
 // A loopConn is a socket in an event loop, as the transport of a connection: a net.Conn, of which only the driver reads. Writes wait for room: from inside a function of the Events, too, and the loop is handed
 // off meanwhile.
 type loopConn struct {
-	loop    *evloop.Conn
-	timeout time.Duration // how long a write waits for room
-	addrs   addresses
+	loop *evloop.Conn
 
 	mu      sync.Mutex
 	room    chan struct{} // closed when there may be room for a write that waits; nil while none does
-	closed  bool          // no signal comes any more
 	readAt  time.Duration // when a read is to be interrupted, on the group's clock; 0 for never
 	closeAt time.Duration // the close timeout; 0 if it does not run
-	expired bool          // readAt has passed
+
+	addrs   addresses
+	port    uint16
+	expired bool // readAt has passed
+	closed  bool // no signal comes any more
 }
 
 // Read is never called: the driver reads when there is something.
@@ -47,10 +48,10 @@ func (l *loopConn) tryWrite(p []byte) (n int, err error) {
 }
 
 // Write waits until all of p is written, or there has been no progress for the timeout.
-func (l *loopConn) Write(p []byte) (n int, err error) { return l.write(p, nil) }
+func (l *loopDriver) Write(p []byte) (n int, err error) { return l.write(p, nil) }
 
 // write is Write of p and then q, in one system call if the socket takes them.
-func (l *loopConn) write(p, q []byte) (total int, err error) {
+func (l *loopDriver) write(p, q []byte) (total int, err error) {
 	for {
 		var n int
 		if len(p) > 0 && len(q) > 0 {
@@ -74,7 +75,7 @@ func (l *loopConn) write(p, q []byte) (total int, err error) {
 }
 
 // awaitRoom waits until something may be written again, or an error is due.
-func (l *loopConn) awaitRoom() error {
+func (l *loopDriver) awaitRoom() error {
 	room := make(chan struct{})
 	l.mu.Lock()
 	closed := l.closed
@@ -84,11 +85,12 @@ func (l *loopConn) awaitRoom() error {
 		return net.ErrClosed
 	}
 	l.loop.WantWrite()
-	if l.timeout == 0 {
+	timeout := l.conn.cfg.WriteTimeout
+	if timeout == 0 {
 		<-room
 		return nil
 	}
-	t := time.NewTimer(l.timeout)
+	t := time.NewTimer(timeout)
 	defer t.Stop()
 	select {
 	case <-room:
@@ -217,24 +219,26 @@ func (l *loopConn) SetDeadline(t time.Time) error    { return l.SetReadDeadline(
 func (l *loopConn) SetWriteDeadline(time.Time) error { return nil }
 
 func (l *loopConn) LocalAddr() net.Addr  { return l.addrs.local() }
-func (l *loopConn) RemoteAddr() net.Addr { return l.addrs.remote() }
+func (l *loopConn) RemoteAddr() net.Addr { return l.addrs.remote(l.port) }
 
 // addresses are those of a socket, in little memory.
 type addresses struct {
-	ours   unique.Handle[netip.AddrPort] // of TCP: many connections have the same
-	theirs netip.AddrPort
-	other  *[2]net.Addr // of a Unix socket, ours and theirs
+	ours  unique.Handle[netip.AddrPort] // of TCP: many connections have the same
+	other *[2]net.Addr                  // ours and theirs, if they are not two of TCP, of one family and without zones
+	ip    [16]byte                      // theirs, of the same family as ours
 }
 
-func newAddresses(nc net.Conn) (a addresses) {
-	ours, ok := nc.LocalAddr().(*net.TCPAddr)
-	theirs, too := nc.RemoteAddr().(*net.TCPAddr)
-	if !ok || !too || ours == nil || theirs == nil {
-		a.other = &[2]net.Addr{nc.LocalAddr(), nc.RemoteAddr()}
-		return a
+// newAddresses returns those of nc, and the peer's port, which finds room elsewhere.
+func newAddresses(nc net.Conn) (a addresses, port uint16) {
+	us, ok := nc.LocalAddr().(*net.TCPAddr)
+	them, too := nc.RemoteAddr().(*net.TCPAddr)
+	if ok && too && us != nil && them != nil {
+		ours, theirs := us.AddrPort(), them.AddrPort()
+		if theirs.Addr().Zone() == "" && ours.Addr().BitLen() == theirs.Addr().BitLen() {
+			return addresses{ours: unique.Make(ours), ip: theirs.Addr().As16()}, theirs.Port()
+		}
 	}
-	a.ours, a.theirs = unique.Make(ours.AddrPort()), theirs.AddrPort()
-	return a
+	return addresses{other: &[2]net.Addr{nc.LocalAddr(), nc.RemoteAddr()}}, 0
 }
 
 func (a *addresses) local() net.Addr {
@@ -244,9 +248,13 @@ func (a *addresses) local() net.Addr {
 	return net.TCPAddrFromAddrPort(a.ours.Value())
 }
 
-func (a *addresses) remote() net.Addr {
+func (a *addresses) remote(port uint16) net.Addr {
 	if a.other != nil {
 		return a.other[1]
 	}
-	return net.TCPAddrFromAddrPort(a.theirs)
+	ip := netip.AddrFrom16(a.ip)
+	if a.ours.Value().Addr().Is4() {
+		ip = ip.Unmap()
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, port))
 }

@@ -115,7 +115,7 @@ func TestLoopSignals(t *testing.T) {
 		deafLoops(t, nil)
 		c, _ := driven(t, &Events{})
 		l := c.transport.loop
-		l.timeout = 0
+		l.conn.cfg.WriteTimeout = 0
 		waited := later(l.awaitRoom)
 		for waiting := false; !waiting; {
 			l.mu.Lock()

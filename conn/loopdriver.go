@@ -56,7 +56,7 @@ func (c *Conn) driveByLoop(k task) bool {
 		return false
 	}
 	l := &loopDriver{driver: driver{conn: c, task: k}}
-	l.loopConn.timeout, l.addrs = c.cfg.WriteTimeout, newAddresses(old)
+	l.addrs, l.port = newAddresses(old)
 	if l.loop, err = g.Conn(fd, l); err != nil {
 		return false
 	}

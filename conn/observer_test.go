@@ -89,6 +89,7 @@ func TestObserver(t *testing.T) {
 		time.Sleep(time.Second)
 		p.SendPong(string(f.Payload))
 		<-rtt
+		synctest.Wait() // the Observer is told after who waits
 		o.want(t, "send queue full text 1990", "control frame sent ping 8", "control frame received pong 8 rtt 1s")
 		p.SendClose(1001, "bye")
 		p.WantClose("echoed", 1001, "")

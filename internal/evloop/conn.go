@@ -11,7 +11,7 @@ type Conn struct {
 	loop    *loop
 	handler Handler
 	data    uint64 // slot and generation: what the poller carries
-	fd      int
+	fd      int32
 	// users counts who uses the descriptor now, in steps of userOne: the connection itself, and each system call on it. The descriptor is closed when the last has gone
 	// after Close, so that its number can't be another file's under a writer.
 	users atomic.Uint32
@@ -23,8 +23,9 @@ type Conn struct {
 	// score belongs to whose turn it is to call Ready.
 	score uint8
 
-	wakeQueued bool  // under the loop's lock
-	timer      timer // under the loop's lock
+	// The rest is under the loop's lock.
+	place uint16 // of the timer in the wheel, see placeMask, and wakeQueued
+	timer timer
 }
 
 const (
@@ -55,7 +56,7 @@ func (g *Group) Conn(fd int, h Handler) (*Conn, error) {
 }
 
 func (l *loop) conn(fd int, h Handler) (*Conn, error) {
-	c := &Conn{loop: l, handler: h, fd: fd}
+	c := &Conn{loop: l, handler: h, fd: int32(fd)}
 	c.users.Store(userOne)
 	c.state.Store(stateWantRead)
 	if !l.add(c) {
@@ -74,7 +75,7 @@ func (c *Conn) Start() error {
 		return ErrClosed
 	}
 	c.mask = interest(state)
-	err := c.loop.poller.Add(c.fd, c.data, c.mask)
+	err := c.loop.poller.Add(int(c.fd), c.data, c.mask)
 	if err == nil {
 		c.state.Store(state | stateStarted)
 	}
@@ -113,7 +114,7 @@ func (c *Conn) apply() {
 	}
 	c.mask = want
 	// It fails only without memory in the kernel, and then the connection would hang for ever: let the handler see its end instead.
-	if err := c.loop.poller.Modify(c.fd, c.data, want); err != nil {
+	if err := c.loop.poller.Modify(int(c.fd), c.data, want); err != nil {
 		c.Shutdown()
 	}
 }
@@ -160,8 +161,8 @@ func (c *Conn) Wake() bool {
 	if c.state.Load()&stateClosed != 0 {
 		return false
 	}
-	if !c.wakeQueued {
-		c.wakeQueued = true
+	if c.place&wakeQueued == 0 {
+		c.place |= wakeQueued
 		l.woken = append(l.woken, c)
 		l.interrupt(0)
 	}
@@ -202,7 +203,7 @@ func (c *Conn) Close() error {
 	c.state.Store(state | stateClosed)
 	if state&stateStarted != 0 {
 		// Before it is closed: a duplicate in another process would keep the registration.
-		c.loop.poller.Remove(c.fd)
+		c.loop.poller.Remove(int(c.fd))
 	}
 	c.mu.Unlock()
 	c.loop.remove(c)
@@ -226,7 +227,7 @@ func (c *Conn) acquire() bool {
 
 func (c *Conn) release() {
 	if c.users.Add(^uint32(userOne-1)) == userClose {
-		c.loop.poller.CloseDescriptor(c.fd)
+		c.loop.poller.CloseDescriptor(int(c.fd))
 	}
 }
 

@@ -244,8 +244,8 @@ func (w *world) conn(h Handler) *Conn {
 }
 
 // makeReady makes c ready with e until its handler calls read.
-func (w *world) makeReady(c *Conn, e Events) { w.poller.set(c.fd, e) }
-func (w *world) read(c *Conn)                { w.poller.set(c.fd, 0) }
+func (w *world) makeReady(c *Conn, e Events) { w.poller.set(int(c.fd), e) }
+func (w *world) read(c *Conn)                { w.poller.set(int(c.fd), 0) }
 
 // note logs what happened.
 func (w *world) note(what string) {

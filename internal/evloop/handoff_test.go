@@ -98,7 +98,7 @@ func TestHandOff(t *testing.T) {
 			before := w.poller.waits.Load()
 			w.makeReady(a, Readable)
 			synctest.Wait()
-			if got := w.poller.interest(a.fd); got != InterestOnce {
+			if got := w.poller.interest(int(a.fd)); got != InterestOnce {
 				t.Errorf("held and readable, the interest is %b", got)
 			}
 			if n := w.poller.waits.Load() - before; n > 2 {
@@ -107,7 +107,7 @@ func TestHandOff(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			w.want("then its turn comes", "a ends 1s", "a begins 1s", "a: handed off 1.002s", "a ends 2s")
 			// The call was the second slow one: from now on its report disarms it.
-			if got := w.poller.interest(a.fd); got != InterestRead|InterestOnce {
+			if got := w.poller.interest(int(a.fd)); got != InterestRead|InterestOnce {
 				t.Errorf("afterwards the interest is %b", got)
 			}
 		})

@@ -15,7 +15,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 	}
 	defer c.release()
 	for {
-		n, err = unix.Read(c.fd, p)
+		n, err = unix.Read(int(c.fd), p)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -38,7 +38,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	}
 	defer c.release()
 	for n < len(p) {
-		m, err := unix.Write(c.fd, p[n:])
+		m, err := unix.Write(int(c.fd), p[n:])
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -63,5 +63,5 @@ func (c *Conn) shutdown(how int) error {
 		return ErrClosed
 	}
 	defer c.release()
-	return unix.Shutdown(c.fd, how)
+	return unix.Shutdown(int(c.fd), how)
 }

@@ -87,7 +87,7 @@ func TestLearning(t *testing.T) {
 			c := timed(w, &took)
 			w.serve(c, time.Second)
 			w.serve(c, time.Second)
-			if got := w.poller.interest(c.fd); got != InterestRead|InterestOnce {
+			if got := w.poller.interest(int(c.fd)); got != InterestRead|InterestOnce {
 				t.Errorf("after the second call the interest is %b", got)
 			}
 			took = 0
@@ -97,7 +97,7 @@ func TestLearning(t *testing.T) {
 			if s := w.stats(); s.Apart != markedScore || s.Inline != 2+markedScore {
 				t.Errorf("stats: %+v, want %d calls apart", s, markedScore)
 			}
-			if got := w.poller.interest(c.fd); got != InterestRead {
+			if got := w.poller.interest(int(c.fd)); got != InterestRead {
 				t.Errorf("when forgotten, the interest is %b", got)
 			}
 		})
@@ -127,7 +127,7 @@ func TestLearning(t *testing.T) {
 				w.serve(b, time.Second)
 			}
 			w.taken()
-			changes := w.poller.changes(a.fd)
+			changes := w.poller.changes(int(a.fd))
 			start := w.since()
 			w.makeReady(a, Readable)
 			w.makeReady(b, Readable)
@@ -137,7 +137,7 @@ func TestLearning(t *testing.T) {
 			if len(log) != 4 || log[3] != fmt.Sprint("a ends ", end) && log[3] != fmt.Sprint("b ends ", end) {
 				t.Errorf("they waited for each other: %q", log)
 			}
-			if n := w.poller.changes(a.fd) - changes; n != 1 {
+			if n := w.poller.changes(int(a.fd)) - changes; n != 1 {
 				t.Errorf("%d changes of the interest for a message, want 1", n)
 			}
 		})

@@ -99,7 +99,7 @@ func (c *Conn) acceptOne() (fd int, remote net.Addr, err error) {
 		return -1, nil, ErrClosed
 	}
 	defer c.release()
-	fd, from, err := accept(c.fd)
+	fd, from, err := accept(int(c.fd))
 	if err == unix.EAGAIN {
 		err = ErrWouldBlock
 	}

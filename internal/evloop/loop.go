@@ -151,7 +151,7 @@ func (o *owner) wait() bool {
 	}
 	l.wheel.advance(int64(o.now/tick), func(c *Conn) { batch = append(batch, Event{c.data, expired}) })
 	for _, c := range l.woken {
-		c.wakeQueued = false
+		c.place &^= wakeQueued
 		batch = append(batch, Event{c.data, Woken})
 	}
 	clear(l.woken)

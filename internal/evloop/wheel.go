@@ -29,8 +29,14 @@ type wheel struct {
 type timer struct {
 	next, prev *Conn
 	when       int64 // in ticks
-	where      int16 // 1 + level*wheelSlots + slot, 0 if it is not set
 }
+
+const (
+	// wakeQueued says in Conn.place that the connection is in loop.woken.
+	wakeQueued = 1 << 15
+	// placeMask has the place of the timer in it: 1 + level*wheelSlots + slot, 0 if it is not set.
+	placeMask = wakeQueued - 1
+)
 
 // ticksUp converts a time to the first tick that is not before it: a timer is never early.
 func ticksUp(d time.Duration) int64 {
@@ -63,15 +69,16 @@ func (w *wheel) put(c *Conn) {
 	}
 	w.slots[level][slot] = c
 	w.used[level] |= 1 << slot
-	c.timer.where = int16(1 + level*wheelSlots + slot)
+	c.place = c.place&wakeQueued | uint16(1+level*wheelSlots+slot)
 }
 
 // stop takes c's timer out.
 func (w *wheel) stop(c *Conn) {
-	if c.timer.where == 0 {
+	place := int(c.place & placeMask)
+	if place == 0 {
 		return
 	}
-	level, slot := int(c.timer.where-1)/wheelSlots, int(c.timer.where-1)%wheelSlots
+	level, slot := (place-1)/wheelSlots, (place-1)%wheelSlots
 	if c.timer.prev != nil {
 		c.timer.prev.timer.next = c.timer.next
 	} else {
@@ -83,7 +90,8 @@ func (w *wheel) stop(c *Conn) {
 	if c.timer.next != nil {
 		c.timer.next.timer.prev = c.timer.prev
 	}
-	c.timer.next, c.timer.prev, c.timer.where = nil, nil, 0
+	c.timer.next, c.timer.prev = nil, nil
+	c.place &^= placeMask
 }
 
 // next returns the tick at which something is due or has to move, noTimer if nothing is set.
@@ -119,7 +127,8 @@ func (w *wheel) advance(now int64, due func(c *Conn)) {
 			w.used[level] &^= 1 << slot
 			for c != nil {
 				next := c.timer.next
-				c.timer.next, c.timer.prev, c.timer.where = nil, nil, 0
+				c.timer.next, c.timer.prev = nil, nil
+				c.place &^= placeMask
 				if c.timer.when <= t {
 					due(c)
 				} else {

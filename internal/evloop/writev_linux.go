@@ -13,7 +13,7 @@ func (c *Conn) Writev(v [][]byte) (n int, err error) {
 		total += len(p)
 	}
 	for {
-		n, err = unix.Writev(c.fd, v)
+		n, err = unix.Writev(int(c.fd), v)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN || err == nil && n < total:

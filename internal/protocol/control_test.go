@@ -51,3 +51,29 @@ func TestControlBuffersAreGivenBack(t *testing.T) {
 		})
 	}
 }
+
+// TestReceiverAtRest: it is wherever a new Receiver could go on.
+func TestReceiverAtRest(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		b      []byte
+		atRest bool
+	}{
+		{"5.6/at_first", nil, true},
+		{"5.6/a_message", []byte{0x82, 0}, true},
+		{"5.4/a_fragment", []byte{0x02, 0}, false},
+		{"5.5.2/a_ping", []byte{0x89, 0}, true},
+		{"5.5.1/a_close", []byte{0x88, 0}, false},
+		{"5.2/an_error", []byte{0x83, 0}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := NewReceiver(Client, Limits{Message: 10, Fragments: 10})
+			if n, err := r.Header(tt.b); n > 0 && err == nil {
+				r.Payload(nil)
+			}
+			if got := r.AtRest(); got != tt.atRest {
+				t.Errorf("at rest: %t", got)
+			}
+		})
+	}
+}
