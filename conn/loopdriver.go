@@ -54,7 +54,7 @@ func (c *Conn) driveByLoop(k task) bool {
 		return false // somebody may be closing it
 	}
 	old := c.transport
-	fd, err := evloop.Duplicate(old.conn)
+	fd, err := g.Duplicate(old.conn)
 	if err != nil {
 		return false
 	}
@@ -96,7 +96,7 @@ func (l *loopDriver) serve(why evloop.Events) bool {
 	c := l.conn
 	w := &c.watch
 	if l.takeExpired() {
-		w.expired = true
+		w.expired, w.armed = true, false // a timer expires once: bytes that come beside it do not arm it again
 	}
 	if why&evloop.Woken != 0 || !l.opened {
 		if !l.opened {
