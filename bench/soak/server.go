@@ -28,6 +28,9 @@ var drivers = map[string]func(ln net.Listener, cfg *hawser.Config) error{
 	"goroutine": func(ln net.Listener, cfg *hawser.Config) error {
 		return (&hawser.Server{Handler: echo, Config: cfg}).Serve(ln)
 	},
+	"loop": func(ln net.Listener, cfg *hawser.Config) error {
+		return (&hawser.Server{Events: &hawser.Events{Message: echoMessage}, Config: cfg}).Serve(ln)
+	},
 }
 
 func driverNames() string { return strings.Join(slices.Sorted(maps.Keys(drivers)), ", ") }
@@ -49,6 +52,15 @@ func echo(c *hawser.Conn) {
 			return
 		}
 	}
+}
+
+// echoMessage is the same in the push style.
+func echoMessage(c *hawser.Conn, m hawser.Message) {
+	if string(m.Data) == goodbye {
+		c.Close(hawser.StatusNormalClosure, "")
+		return
+	}
+	c.Write(m.Type, m.Data)
 }
 
 // serve is the server's process: its address is the first line, and each line of in is answered with a line of stats. It ends with in.
