@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/hawser-go/hawser/internal/conntest"
 )
 
 // faultStreams are more uses of a connection, as faultCalls: those in pieces, for many, and through another interface.
@@ -32,7 +34,7 @@ var faultStreams = []faultUse{
 	}},
 	{"Reader_that_is_left", func(t *testing.T, c *Conn) error {
 		for range 2 {
-			if err := c.Write(Binary, pattern(3000)); err != nil {
+			if err := c.Write(Binary, pattern(600)); err != nil {
 				return err
 			}
 		}
@@ -134,7 +136,7 @@ var faultStreams = []faultUse{
 		read := readAll(c)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		for range 10 {
+		for range 5 {
 			if err := c.SendContext(ctx, Binary, noise(9000)); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				c.CloseNow()
 				<-read
@@ -180,4 +182,38 @@ var faultStreams = []faultUse{
 		<-read
 		return err
 	}},
+}
+
+// TestReaderReadsIntoWhatItGets: where a read has to wait without a buffer, a Reader's waits with the caller's, and not with the few bytes of the connection's own.
+func TestReaderReadsIntoWhatItGets(t *testing.T) {
+	for _, size := range []int{17, 512, 4096} {
+		a, b := conntest.Pipe(200_000)
+		f := conntest.NewFaultConn(a, 0, conntest.Interrupted) // which applies to nothing: it counts
+		c, p := New(f, RoleServer, nil, nil), New(b, RoleClient, nil, nil)
+		if err := p.Write(Binary, pattern(100_000)); err != nil {
+			t.Fatal(err)
+		}
+		_, r, err := c.Reader(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, got := f.Ops(), make([]byte, 0, 100_000)
+		for buf := make([]byte, size); ; {
+			n, err := r.Read(buf)
+			if got = append(got, buf[:n]...); err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(got, pattern(100_000)) {
+			t.Errorf("%d bytes came", len(got))
+		}
+		if ops, most := f.Ops()-before, 100_000/size+10; ops > most {
+			t.Errorf("with %d bytes for each read there were %d operations, more than %d", size, ops, most)
+		}
+		c.CloseNow()
+		p.CloseNow()
+	}
 }

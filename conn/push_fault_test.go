@@ -164,13 +164,12 @@ var pushUses = []pushUse{
 		p.Read()
 		p.Close(1000, "")
 	}},
-	{name: "3/writer_never_closed", events: Events{Message: func(c *Conn, m Message) {
-		if w, err := c.Writer(context.Background(), m.Type); err == nil {
-			w.Write(m.Data)
+	{name: "3/a_writer_of_somebody_else", events: Events{Message: echoMessage}, outside: func(t *testing.T, c, p *Conn) {
+		if w, err := c.Writer(t.Context(), Binary); err == nil {
+			w.Write(pattern(1000))
+			defer w.Close()
 		}
-	}}, outside: func(_ *testing.T, c, p *Conn) {
-		p.Write(Binary, pattern(1000))
-		p.Write(Binary, pattern(1000)) // its function waits for a writer
+		p.Write(Binary, pattern(1000)) // its function waits for the writer
 		time.Sleep(time.Second)
 		c.CloseNow()
 	}},
@@ -257,6 +256,7 @@ var pushUses = []pushUse{
 		if w, err := p.Writer(t.Context(), Binary); err == nil {
 			w.Write(pattern(100))
 			w.Flush()
+			defer w.Close()
 		}
 		<-readAll(p)
 	}},
