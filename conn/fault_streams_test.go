@@ -54,6 +54,7 @@ var faultStreams = []faultUse{
 		if err != nil {
 			return err
 		}
+		defer w.Close()
 		w.Write(pattern(100))
 		if err := w.Flush(); err != nil {
 			return err
@@ -76,6 +77,7 @@ var faultStreams = []faultUse{
 		if err != nil {
 			return err
 		}
+		defer w.Close()
 		if _, err := io.Copy(w, struct{ io.Reader }{bytes.NewReader(noise(12_000))}); err != nil {
 			return err
 		}
