@@ -25,7 +25,7 @@ type Sockets struct {
 // firstSocket is no descriptor of this process, should one get through to the system.
 const firstSocket = 1 << 24
 
-// NewSockets returns an empty table whose operations f counts.
+// NewSockets returns an empty table whose operations f counts; nil if none is to fail.
 func NewSockets(f *Fault) *Sockets {
 	return &Sockets{f: f, changed: make(chan struct{}, 1), files: map[int]*SocketConn{}, last: firstSocket}
 }
@@ -87,6 +87,9 @@ func (c *SocketConn) release() error {
 
 // fails counts an operation and says how it has to fail, with an error that is also cause.
 func (s *Sockets) fails(name string, cause error, kinds ...Kind) (Kind, error) {
+	if s.f == nil {
+		return none, nil
+	}
 	k, e := s.f.count(op(name), slices.Contains(kinds, s.f.kind))
 	if k == none {
 		return none, nil
