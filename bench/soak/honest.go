@@ -98,7 +98,7 @@ var honestSizes = []int{16, 16, 125, 125, 125, 1000, 1000, 4000, 20_000}
 func (h *honest) visit(ctx context.Context, i int, rnd *rand.Rand) error {
 	patient, cancel := context.WithTimeout(context.Background(), honestPatience)
 	defer cancel()
-	cfg := &hawser.Config{NetDial: source(i).DialContext}
+	cfg := &hawser.Config{NetDial: source(i).DialContext, CloseTimeout: honestPatience} // all may leave at once
 	if i%2 == 1 {
 		cfg.Compression = &hawser.Compression{}
 	}
