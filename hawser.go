@@ -24,6 +24,8 @@ type (
 	Events = conn.Events
 	// EventLoop says whether an event loop drives connections with Events.
 	EventLoop = conn.EventLoop
+	// LoopStats is what one event loop has done so far.
+	LoopStats = conn.LoopStats
 	// Request is an opening handshake, as Config.OnRequest sees it.
 	Request = handshake.Request
 	// Refusal is the error with which Config.OnRequest refuses a request: a status, header fields and a body. It is what package handshake calls an Error.
@@ -181,6 +183,9 @@ func Handler(f func(*Conn), cfg *Config) http.Handler { return conn.Handler(f, c
 
 // EventHandler returns an http.Handler that accepts WebSocket connections and drives each with e. See [conn.EventHandler].
 func EventHandler(e *Events, cfg *Config) http.Handler { return conn.EventHandler(e, cfg) }
+
+// EventLoopStats returns what the event loops of the process have done so far. See [conn.EventLoopStats].
+func EventLoopStats() []LoopStats { return conn.EventLoopStats() }
 
 // Accept does the server's half of the opening handshake on a request that net/http has read. See [conn.Accept].
 func Accept(w http.ResponseWriter, r *http.Request, cfg *Config) (*Conn, error) {

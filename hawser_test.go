@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +83,9 @@ func TestFrontDoorAdapters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.CloseNow()
+	if n := len(hawser.EventLoopStats()); runtime.GOOS == "linux" && n == 0 {
+		t.Error("there are no event loops")
+	}
 	if err := hawser.WriteJSON(t.Context(), c, []int{1, 2}); err != nil {
 		t.Error(err)
 	}

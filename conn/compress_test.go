@@ -330,7 +330,7 @@ func TestCompressedFaults(t *testing.T) {
 	cfg := &Config{Compression: &deflate.Config{Threshold: -1, ServerContextTakeover: true, ClientContextTakeover: true}}
 	for _, role := range []Role{RoleServer, RoleClient} {
 		t.Run([...]string{"server", "client"}[role], func(t *testing.T) {
-			conntest.FailEach(t, conntest.Kinds(), faultyIn(role, cfg))
+			injectAll(t, conntest.Kinds(), faultyIn(t, role, cfg))
 			allPutBack(t)
 		})
 	}

@@ -3,6 +3,7 @@ package conn
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hawser-go/hawser/internal/evloop"
 )
@@ -32,10 +33,40 @@ func (e EventLoop) here() bool {
 // loops returns the event loops, of which a process has as many as processors, for all its connections; nil if there are none here.
 var loops = sync.OnceValue(func() *evloop.Group {
 	g, _ := newLoops()
+	started.Store(g)
 	return g
 })
+
+// started are the loops, nil before they have been started.
+var started atomic.Pointer[evloop.Group]
 
 func newLoops() (*evloop.Group, error) {
 	// Buffers are taken from the pool, by each connection for what it is about to read: the loop's own are not used.
 	return evloop.New(evloop.Config{BufferSize: 1, ApartBufferSize: 1})
+}
+
+// LoopStats is what one event loop has, and has done so far. See [EventLoopStats].
+type LoopStats struct {
+	// Connections are those that the loop drives now.
+	Connections int64
+	// Inline counts the turns that connections had in the loop, and Apart those that they had on a goroutine of their own, because their functions are known to be slow. A turn is all that a connection does
+	// with what has come, mostly one message; a burst of messages is one turn, and so is what needs no function: a Ping, or part of a message.
+	Inline, Apart int64
+	// HandOffs counts the turns of Inline that blocked for some milliseconds, so that another goroutine went on with the loop.
+	HandOffs int64
+}
+
+// EventLoopStats returns what the event loops of the process have done so far, an element for each; none if no connection has needed them. It starts none, and may be called at any time, from any goroutine. The caller owns the result.
+//
+// Many hand-offs beside few turns apart say that functions block now and then, which the loops have not learned to expect: their connections wait for each other for a few milliseconds each time.
+func EventLoopStats() []LoopStats {
+	g := started.Load()
+	if g == nil {
+		return nil
+	}
+	var all []LoopStats
+	for _, s := range g.Stats() {
+		all = append(all, LoopStats{Connections: s.Connections, Inline: s.Inline, Apart: s.Apart, HandOffs: s.HandOffs})
+	}
+	return all
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -18,25 +17,25 @@ import (
 func TestFaults(t *testing.T) {
 	for _, role := range []Role{RoleServer, RoleClient} {
 		t.Run([...]string{"server", "client"}[role], func(t *testing.T) {
-			conntest.FailEach(t, conntest.Kinds(), faultyIn(role, nil))
+			injectAll(t, conntest.Kinds(), faultyIn(t, role, nil))
 		})
 	}
 }
 
-// faultyIn returns a body for FailEach. If cfg has Compression, it has been negotiated.
-func faultyIn(role Role, cfg *Config) func(t *testing.T, wrap func(net.Conn) net.Conn) {
-	return func(t *testing.T, wrap func(net.Conn) net.Conn) {
-		synctest.Test(t, func(t *testing.T) { faultyConversation(t, role, cfg, wrap) })
+// faultyIn returns a body for injectAll. If cfg has Compression, it has been negotiated.
+func faultyIn(t *testing.T, role Role, cfg *Config) func(f *conntest.Fault) {
+	return func(f *conntest.Fault) {
+		synctest.Test(t, func(t *testing.T) { faultyConversation(t, role, cfg, f) })
 	}
 }
 
-func faultyConversation(t *testing.T, role Role, cfg *Config, wrap func(net.Conn) net.Conn) {
+func faultyConversation(t *testing.T, role Role, cfg *Config, f *conntest.Fault) {
 	ours, theirs := conntest.Pipe(64 << 10)
 	other := RoleClient
 	if role == RoleClient {
 		other = RoleServer
 	}
-	tap := conntest.Tap(t, wrap(ours), conntest.Role(role))
+	tap := conntest.Tap(t, f.Wrap(ours), conntest.Role(role))
 	c, p := New(tap, role, nil, cfg), New(theirs, other, nil, cfg)
 	if cfg != nil {
 		tap.Inspect(func(w *conntest.Wire) { w.PermessageDeflate(true) })

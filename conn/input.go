@@ -110,7 +110,7 @@ const (
 func (in *input) space() []byte {
 	in.begin()
 	in.release()
-	if b := in.directSpace(); b != nil {
+	if b := in.directSpace(readBufferSize); b != nil {
 		return b
 	}
 	if in.readsStraight() {
@@ -169,7 +169,7 @@ func (in *input) bufferSize() int {
 
 // waitingSpace is space for a driver whose read will wait: as long as nothing has come, no read buffer is held, also not between the fragments of a message.
 func (in *input) waitingSpace() []byte {
-	if b := in.directSpace(); b != nil {
+	if b := in.directSpace(len(in.first) + 1); b != nil { // else a message would come in pieces of len(in.first)
 		return b
 	}
 	if in.reading == nil || in.buf == nil && !in.readsStraight() {

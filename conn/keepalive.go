@@ -188,10 +188,14 @@ func (c *Conn) step() bool {
 		w.closed = !c.sendPing(nil) // the closing handshake has begun, which has its own timeout
 	}
 	w.armed, w.deadline = true, c.due().first()
+	var at time.Time
 	if w.deadline < forever {
-		c.setReadDeadline(time.Now().Add(time.Duration(w.deadline - now)))
-	} else {
-		c.setReadDeadline(time.Time{})
+		at = time.Now().Add(time.Duration(w.deadline - now))
+	}
+	// Without its deadline a read might wait for ever.
+	if err := c.setReadDeadline(at); err != nil {
+		c.setReadErr(err)
+		return false
 	}
 	return true
 }
@@ -204,12 +208,13 @@ func (c *Conn) pingWaits() bool {
 }
 
 // setReadDeadline sets the transport's read deadline, unless the context of the read has put it into the past.
-func (c *Conn) setReadDeadline(t time.Time) {
+func (c *Conn) setReadDeadline(t time.Time) error {
 	c.watch.mu.Lock()
 	defer c.watch.mu.Unlock()
-	if !c.watch.cancelled.Load() && !c.over.Load() { // or the end of the connection has
-		c.transport.reader().SetReadDeadline(t)
+	if c.watch.cancelled.Load() || c.over.Load() { // or the end of the connection has
+		return nil
 	}
+	return c.transport.reader().SetReadDeadline(t)
 }
 
 // timedOut is called when a read has returned err. It reports whether that was a deadline, after which reading goes on; if it was that of the context, which the read is to return, cancelled is its

@@ -202,3 +202,36 @@ func (d deaf) Wait([]evloop.Event, time.Duration) (int, error) {
 func (deaf) Wake()        {}
 func (deaf) Rest()        {}
 func (deaf) Close() error { return nil }
+
+// TestLoopTimerBesideBytes: a timer that expires in the turn in which bytes come is set again. It was not, and then nobody noticed that the peer was gone.
+func TestLoopTimerBesideBytes(t *testing.T) {
+	for _, when := range []string{"before_the_bytes", "between_the_bytes"} {
+		t.Run("5.5.2/"+when, func(t *testing.T) {
+			deafLoops(t, nil)
+			c, b := driven(t, &Events{})
+			l := c.transport.loop
+			l.Ready(nil, evloop.Turn{Events: evloop.Woken})
+			pong := conntest.Frame{Fin: true, Opcode: conntest.Pong, Masked: true}.Append(nil)
+			l.mu.Lock()
+			if l.readAt == 0 {
+				t.Error("no timer is set")
+			}
+			l.readAt = 1 // long ago
+			l.mu.Unlock()
+			if when == "between_the_bytes" {
+				b.Write(pong[:1])
+				l.Ready(nil, evloop.Turn{Events: evloop.Readable})
+				pong = pong[1:]
+			}
+			l.Signal(nil, evloop.SignalTimeout)
+			b.Write(pong)
+			l.Ready(nil, evloop.Turn{Events: evloop.Readable})
+			l.Ready(nil, evloop.Turn{Events: evloop.Woken})
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.readAt <= 1 {
+				t.Error("no timer is set any more")
+			}
+		})
+	}
+}

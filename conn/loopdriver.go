@@ -51,7 +51,7 @@ func (c *Conn) driveByLoop(k task) bool {
 		return false // somebody may be closing it
 	}
 	old := c.transport.netConn()
-	fd, err := evloop.Duplicate(old)
+	fd, err := g.Duplicate(old)
 	if err != nil {
 		return false
 	}
@@ -94,7 +94,7 @@ func (l *loopDriver) serve(why evloop.Events) bool {
 	c := l.conn
 	w := &c.watch
 	if l.takeExpired() {
-		w.expired = true
+		w.expired, w.armed = true, false // a timer expires once: bytes that come beside it do not arm it again
 	}
 	if why&evloop.Woken != 0 || !l.opened {
 		if !l.opened {

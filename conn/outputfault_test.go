@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -66,8 +65,8 @@ func TestOutputFaults(t *testing.T) {
 						if way == "now" { // which cannot stall
 							kinds = slices.DeleteFunc(kinds, func(k conntest.Kind) bool { return k == conntest.Stall })
 						}
-						conntest.FailEach(t, kinds, func(t *testing.T, wrap func(net.Conn) net.Conn) {
-							synctest.Test(t, func(t *testing.T) { faultyOutput(t, role, cfg, way == "now", output, wrap) })
+						injectAll(t, kinds, func(f *conntest.Fault) {
+							synctest.Test(t, func(t *testing.T) { faultyOutput(t, role, cfg, way == "now", output, f) })
 						})
 					})
 				}
@@ -76,9 +75,9 @@ func TestOutputFaults(t *testing.T) {
 	}
 }
 
-func faultyOutput(t *testing.T, role Role, cfg *Config, now bool, output func(c *Conn, p []byte) error, wrap func(net.Conn) net.Conn) {
+func faultyOutput(t *testing.T, role Role, cfg *Config, now bool, output func(c *Conn, p []byte) error, f *conntest.Fault) {
 	ours, theirs := conntest.Pipe(16 << 10)
-	tap := conntest.Tap(t, wrap(ours), conntest.Role(role))
+	tap := conntest.Tap(t, f.Wrap(ours), conntest.Role(role))
 	c, p := New(tap, role, nil, cfg), New(theirs, 1-role, nil, cfg)
 	if now {
 		c.transport.tryWrite = func(b []byte) (int, error) { // takes a part at most, as a full socket does

@@ -228,14 +228,14 @@ func (in *input) skip() (protocol.Event, error) {
 	}
 }
 
-// directSpace returns where payload is read straight to, nil if it is not: that must be worth a read, for what follows the frame needs another one.
-func (in *input) directSpace() []byte {
+// directSpace returns where payload is read straight to, nil if it is less than least: that must be worth a read, for what follows the frame needs another one.
+func (in *input) directSpace(least int) []byte {
 	s := in.stream
 	if s == nil || s.dst == nil || in.r != in.w || !in.inFrame || in.control || in.recv.Compressed() {
 		return nil
 	}
 	n := min(uint64(len(s.dst)), in.recv.Remaining())
-	if n < readBufferSize {
+	if n < uint64(least) {
 		return nil
 	}
 	s.direct = int(n)

@@ -220,7 +220,10 @@ func (c *Conn) fill() error {
 		case (w.expired || !w.armed) && !looked && c.due().first() <= c.now():
 			// Something is due, but bytes may have come while nobody read. This read cannot but wait: very shortly, then.
 			w.armed = false
-			c.setReadDeadline(time.Now().Add(catchUpTime))
+			if err := c.setReadDeadline(time.Now().Add(catchUpTime)); err != nil {
+				c.setReadErr(err)
+				return nil
+			}
 		case !c.mayWait():
 			return nil
 		}

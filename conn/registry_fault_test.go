@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,11 +26,11 @@ func TestRegistryFaults(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			conntest.FailEach(t, conntest.Kinds(), func(t *testing.T, wrap func(net.Conn) net.Conn) {
+			injectAll(t, conntest.Kinds(), func(f *conntest.Fault) {
 				synctest.Test(t, func(t *testing.T) {
 					ours, theirs := conntest.Pipe(64 << 10)
 					r := &Registry{}
-					c := New(conntest.Tap(t, wrap(ours), conntest.Server), RoleServer, nil, &Config{Registry: r})
+					c := New(conntest.Tap(t, f.Wrap(ours), conntest.Server), RoleServer, nil, &Config{Registry: r})
 					p := New(theirs, RoleClient, nil, nil)
 					go echo(c)
 					go p.Read()

@@ -195,9 +195,9 @@ type vector struct {
 
 var vectors = sync.Pool{New: func() any { return new(vector) }}
 
-// goesOn reports whether a write that failed with err after some progress can be continued: a socket's can, after a timeout.
+// goesOn reports whether a write that failed with err after some progress can be continued: a socket's can, after a timeout. An event loop's has counted from the last progress itself.
 func (t *transport) goesOn(err error) bool {
-	return t.socket && errors.Is(err, os.ErrDeadlineExceeded)
+	return t.socket && t.loop == nil && errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 func writeError(err error) error {

@@ -98,7 +98,7 @@ var honestSizes = []int{16, 16, 125, 125, 125, 1000, 1000, 4000, 20_000}
 func (h *honest) visit(ctx context.Context, i int, rnd *rand.Rand) error {
 	patient, cancel := context.WithTimeout(context.Background(), honestPatience)
 	defer cancel()
-	cfg := &hawser.Config{NetDial: source(i).DialContext}
+	cfg := &hawser.Config{NetDial: source(i).DialContext, CloseTimeout: honestPatience} // all may leave at once
 	if i%2 == 1 {
 		cfg.Compression = &hawser.Compression{}
 	}
@@ -107,12 +107,32 @@ func (h *honest) visit(ctx context.Context, i int, rnd *rand.Rand) error {
 		return err
 	}
 	defer c.CloseNow()
-	for pause(ctx, rnd, h.interval) && rnd.IntN(50) > 0 {
+	for {
+		if err := rest(ctx, c, rnd, h.interval); err != nil {
+			return err
+		}
+		if ctx.Err() != nil || rnd.IntN(50) == 0 {
+			break
+		}
 		if err := h.message(c, rnd); err != nil {
 			return err
 		}
 	}
 	return c.Close(hawser.StatusGoingAway, "")
+}
+
+// rest is pause for who is connected: Pings are answered meanwhile, and nothing comes that nobody asked for.
+func rest(ctx context.Context, c *hawser.Conn, rnd *rand.Rand, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(rnd.Int64N(2*int64(d))))
+	defer cancel()
+	_, err := c.ReadContext(ctx)
+	switch {
+	case err == nil:
+		return errOther
+	case ctx.Err() != nil && !errors.Is(err, hawser.ErrClosed):
+		return nil
+	}
+	return err
 }
 
 // message sends one and wants it back.

@@ -1,6 +1,6 @@
 // Command soak holds connections to a server for a while, honest ones and one attacker among ten, and says whether the server bore it.
 //
-//	go run ./bench/soak [-time 10m] [-quiet 30s] [-conns 1000] [-attackers 0.1] [-flood 1048576] [-driver goroutine] [-every 10s] [bounds]
+//	go run ./bench/soak [-time 10m] [-quiet 30s] [-conns 1000] [-attackers 0.1] [-flood 1048576] [-driver goroutine|loop] [-every 10s] [bounds]
 //
 // The server is a process of its own, so that what is measured is the server's: bytes of objects on the heap, stacks, goroutines, descriptors. First the honest clients are alone, for the quiet phase; then
 // the attackers come, see attack.go. Every honest message has to come back as it was: what does not is a drop. Then all leave, and the server has to be what it was before.
@@ -105,7 +105,7 @@ func soak(ctx context.Context, o options, out io.Writer) (ok bool, err error) {
 		return false, err
 	}
 	defer s.stop()
-	before, err := s.stats("settled")
+	before, err := s.warm()
 	if err != nil {
 		return false, err
 	}

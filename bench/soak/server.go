@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +18,7 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hawser-go/hawser"
 )
@@ -27,6 +30,9 @@ const serverVariable = "HAWSER_SOAK_SERVER"
 var drivers = map[string]func(ln net.Listener, cfg *hawser.Config) error{
 	"goroutine": func(ln net.Listener, cfg *hawser.Config) error {
 		return (&hawser.Server{Handler: echo, Config: cfg}).Serve(ln)
+	},
+	"loop": func(ln net.Listener, cfg *hawser.Config) error {
+		return (&hawser.Server{Events: &hawser.Events{Message: echoMessage}, Config: cfg}).Serve(ln)
 	},
 }
 
@@ -49,6 +55,15 @@ func echo(c *hawser.Conn) {
 			return
 		}
 	}
+}
+
+// echoMessage is the same in the push style.
+func echoMessage(c *hawser.Conn, m hawser.Message) {
+	if string(m.Data) == goodbye {
+		c.Close(hawser.StatusNormalClosure, "")
+		return
+	}
+	c.Write(m.Type, m.Data)
 }
 
 // serve is the server's process: its address is the first line, and each line of in is answered with a line of stats. It ends with in.
@@ -134,6 +149,20 @@ func startServer(driver string) (*server, error) {
 	}
 	s.address = strings.TrimSpace(address)
 	return s, nil
+}
+
+// warm lets one client come and go, so that what the server starts once, as its event loops, is there; and returns what it has then.
+func (s *server) warm() (before stats, err error) {
+	h := newHonest(s.address, time.Millisecond)
+	h.visit(context.Background(), 0, rand.New(rand.NewPCG(0, 3))) // if it can come at all, the others will tell
+	for range 50 {
+		last := before
+		if before, err = s.stats("settled"); err != nil || before.Goroutines == last.Goroutines && before.Descriptors == last.Descriptors {
+			break // it is gone
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return before, err
 }
 
 var errDied = errors.New("the server has died")

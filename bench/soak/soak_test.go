@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,19 +33,23 @@ func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}
-	var messages, out bytes.Buffer
-	o, err := parse([]string{"-time", "1500ms", "-quiet", "500ms", "-every", "500ms", "-interval", "20ms", "-conns", "40", "-attackers", "0.5"}, &messages)
-	if err != nil {
-		t.Fatal(err, messages.String())
-	}
-	ok, err := soak(t.Context(), o, &out)
-	if err != nil || !ok {
-		t.Errorf("the verdict is %v, %v:\n%s", ok, err, out.String())
-	}
-	for _, want := range []string{"40 connections, 20 of them attackers", "\nquiet ", "\nhostile ", "honest p99", "soak: it was borne\n"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is not in the output:\n%s", want, out.String())
-		}
+	for driver := range drivers {
+		t.Run(driver, func(t *testing.T) {
+			var messages, out bytes.Buffer
+			o, err := parse(strings.Fields("-time 1500ms -quiet 500ms -every 500ms -interval 20ms -conns 40 -attackers 0.5 -driver "+driver), &messages)
+			if err != nil {
+				t.Fatal(err, messages.String())
+			}
+			ok, err := soak(t.Context(), o, &out)
+			if err != nil || !ok {
+				t.Errorf("the verdict is %v, %v:\n%s", ok, err, out.String())
+			}
+			for _, want := range []string{"driver " + driver, "40 connections, 20 of them attackers", "\nquiet ", "\nhostile ", "honest p99", "soak: it was borne\n"} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("%q is not in the output:\n%s", want, out.String())
+				}
+			}
+		})
 	}
 }
 
@@ -253,7 +256,7 @@ func TestServe(t *testing.T) {
 	if err := serve("none", nil, nil); err == nil {
 		t.Error("there is a driver of the name none")
 	}
-	if !slices.Contains(strings.Split(driverNames(), ", "), "goroutine") {
+	if driverNames() != "goroutine, loop" {
 		t.Errorf("the drivers are %s", driverNames())
 	}
 }

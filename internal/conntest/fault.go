@@ -34,6 +34,11 @@ const (
 	DeadlineError             // SetDeadline, SetReadDeadline, SetWriteDeadline: an error, nothing was set
 	CloseError                // Close: closes, and an error. CloseWrite: an error, nothing was done
 	PartialError              // Write: half of the bytes are written, an error
+
+	// What only system calls meet, see [Sockets].
+
+	Interrupted // syscall.EINTR, nothing was done
+	Again       // syscall.EAGAIN, though something could have been done
 )
 
 const none Kind = -1
@@ -45,7 +50,7 @@ func Kinds() []Kind {
 
 // String returns the name of the constant.
 func (k Kind) String() string {
-	names := [...]string{"Error", "Timeout", "EOF", "ShortRead", "ShortWrite", "Stall", "Reset", "DeadlineError", "CloseError", "PartialError"}
+	names := [...]string{"Error", "Timeout", "EOF", "ShortRead", "ShortWrite", "Stall", "Reset", "DeadlineError", "CloseError", "PartialError", "Interrupted", "Again"}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("Kind(%d)", int(k))
 	}
@@ -109,8 +114,9 @@ func (e *injected) Unwrap() []error {
 func (e *injected) Timeout() bool   { return errors.Is(e.cause, os.ErrDeadlineExceeded) }
 func (e *injected) Temporary() bool { return e.Timeout() }
 
-// fault counts the operations of one or more connections and fails one of them.
-type fault struct {
+// A Fault counts the operations of one or more connections and fails one of them. Its methods may be called
+// concurrently.
+type Fault struct {
 	n    int
 	kind Kind
 
@@ -121,12 +127,15 @@ type fault struct {
 }
 
 // next counts an operation. It returns none, or the kind and the error with which it must fail.
-func (f *fault) next(o op) (Kind, *injected) {
+func (f *Fault) next(o op) (Kind, *injected) { return f.count(o, f.kind.applies(o)) }
+
+// count counts an operation to which the kind applies or not.
+func (f *Fault) count(o op, applies bool) (Kind, *injected) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := f.ops
 	f.ops++
-	if f.fired || i < f.n || !f.kind.applies(o) {
+	if f.fired || i < f.n || !applies {
 		return none, nil
 	}
 	f.fired, f.firedAt = true, i
@@ -146,7 +155,7 @@ func (f *fault) next(o op) (Kind, *injected) {
 // as far as those of the connection under it may.
 type FaultConn struct {
 	net.Conn
-	f *fault
+	f *Fault
 
 	mu            sync.Mutex
 	changed       chan struct{} // closed at the next change that a stalled operation must see
@@ -160,14 +169,12 @@ type FaultConn struct {
 // siblings, CloseWrite, Close, counted from 0 in the order in which they begin) number n fails in the
 // way k. Where k does not apply to number n, the first one after it fails to which k applies.
 func NewFaultConn(c net.Conn, n int, k Kind) *FaultConn {
-	return &FaultConn{Conn: c, f: &fault{n: n, kind: k}}
+	return &FaultConn{Conn: c, f: &Fault{n: n, kind: k}}
 }
 
 // Fired reports whether the fault has happened.
 func (c *FaultConn) Fired() bool {
-	c.f.mu.Lock()
-	defer c.f.mu.Unlock()
-	return c.f.fired
+	return c.f.Fired()
 }
 
 // Ops returns the number of operations so far, in FailEach those of all wrapped connections.
@@ -342,11 +349,11 @@ func reset(c net.Conn) {
 func FailEach(t *testing.T, kinds []Kind, body func(t *testing.T, wrap func(net.Conn) net.Conn)) {
 	t.Helper()
 	for _, k := range kinds {
-		err := failLoop(k, func(f *fault) (ran, ok bool) {
+		err := failLoop(k, func(f *Fault) (ran, ok bool) {
 			ok = t.Run(fmt.Sprintf("%v/%d", k, f.n), func(t *testing.T) {
 				ran = true
 				CheckLeaks(t)
-				body(t, func(c net.Conn) net.Conn { return &FaultConn{Conn: c, f: f} })
+				body(t, func(c net.Conn) net.Conn { return f.Wrap(c) })
 			})
 			return ran, ok
 		})
@@ -356,11 +363,43 @@ func FailEach(t *testing.T, kinds []Kind, body func(t *testing.T, wrap func(net.
 	}
 }
 
+// Inject calls body over and over, in t itself: operation 0 fails in the way k, then operation 1, and so on until body came
+// to its end without a fault. It returns how many faults there were. body sees to its own leaks; FailEach says what else is expected of it.
+func Inject(t *testing.T, k Kind, body func(f *Fault)) (faults int) {
+	t.Helper()
+	err := failLoop(k, func(f *Fault) (ran, ok bool) {
+		defer func() {
+			if f.fired {
+				faults++
+			}
+			if t.Failed() {
+				t.Logf("%v: %d, which happened: %v", k, f.n, f.fired)
+			}
+		}()
+		body(f)
+		return true, !t.Failed()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return faults
+}
+
+// Wrap returns c with this fault.
+func (f *Fault) Wrap(c net.Conn) *FaultConn { return &FaultConn{Conn: c, f: f} }
+
+// Fired reports whether the fault has happened.
+func (f *Fault) Fired() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fired
+}
+
 // failLoop calls run with a fault at 0, 1, 2, ... until it did not fire. A run that did not run was
 // filtered out by a -run flag.
-func failLoop(k Kind, run func(f *fault) (ran, ok bool)) error {
+func failLoop(k Kind, run func(f *Fault) (ran, ok bool)) error {
 	for n := 0; n < maxOps; {
-		f := &fault{n: n, kind: k}
+		f := &Fault{n: n, kind: k}
 		ran, ok := run(f)
 		f.mu.Lock()
 		ops, fired, firedAt := f.ops, f.fired, f.firedAt

@@ -300,14 +300,14 @@ func TestFailEach(t *testing.T) {
 func TestFailLoop(t *testing.T) {
 	t.Run("stops_at_the_first_failure", func(t *testing.T) {
 		runs := 0
-		must(t, failLoop(Error, func(f *fault) (bool, bool) { runs++; f.next(opRead); return true, false }))
+		must(t, failLoop(Error, func(f *Fault) (bool, bool) { runs++; f.next(opRead); return true, false }))
 		if runs != 1 {
 			t.Error(runs)
 		}
 	})
 	t.Run("goes_on_when_filtered_out", func(t *testing.T) {
 		runs := 0
-		must(t, failLoop(Error, func(f *fault) (bool, bool) {
+		must(t, failLoop(Error, func(f *Fault) (bool, bool) {
 			if f.n < 7 {
 				return false, true
 			}
@@ -326,13 +326,13 @@ func TestFailLoop(t *testing.T) {
 		}
 	})
 	t.Run("no_operations", func(t *testing.T) {
-		err := failLoop(Stall, func(*fault) (bool, bool) { return true, true })
+		err := failLoop(Stall, func(*Fault) (bool, bool) { return true, true })
 		if err == nil || err.Error() != "Stall: the body used no wrapped connection" {
 			t.Error(err)
 		}
 	})
 	t.Run("no_end", func(t *testing.T) {
-		err := failLoop(Error, func(f *fault) (bool, bool) {
+		err := failLoop(Error, func(f *Fault) (bool, bool) {
 			for range maxOps + 1 {
 				f.next(opRead)
 			}

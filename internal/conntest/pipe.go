@@ -43,6 +43,7 @@ type pipeState struct {
 	seq      int
 	reset    bool
 	tcpClose bool
+	notify   []func() // called at each change, with the lock held
 }
 
 // stream is one direction of a pipe.
@@ -339,6 +340,9 @@ func (c *PipeConn) opError(op string, err error) error {
 
 // broadcast wakes everybody who waits. The lock is held.
 func (s *pipeState) broadcast() {
+	for _, f := range s.notify {
+		f()
+	}
 	if s.changed != nil {
 		close(s.changed)
 		s.changed = nil

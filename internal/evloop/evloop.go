@@ -68,6 +68,8 @@ type Config struct {
 	Panicked func(c *Conn, value any)
 	// NewPoller makes the poller of one loop. If nil, it is the system's.
 	NewPoller func() (Poller, error)
+	// Calls are what else is asked of the system. If nil, they are the system's. On systems without epoll and kqueue they are not used.
+	Calls Calls
 	// Clock tells the time. If nil, it is package time.
 	Clock Clock
 }

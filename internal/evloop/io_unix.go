@@ -15,7 +15,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 	}
 	defer c.release()
 	for {
-		n, err = unix.Read(int(c.fd), p)
+		n, err = c.read(p)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -38,7 +38,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	}
 	defer c.release()
 	for n < len(p) {
-		m, err := unix.Write(int(c.fd), p[n:])
+		m, err := c.write(p[n:])
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -63,5 +63,24 @@ func (c *Conn) shutdown(how int) error {
 		return ErrClosed
 	}
 	defer c.release()
+	if calls := c.loop.calls; calls != nil {
+		return calls.Shutdown(int(c.fd), how)
+	}
 	return unix.Shutdown(int(c.fd), how)
+}
+
+// read and write are the system calls.
+
+func (c *Conn) read(p []byte) (n int, err error) {
+	if calls := c.loop.calls; calls != nil {
+		return readBy(calls, int(c.fd), p)
+	}
+	return unix.Read(int(c.fd), p)
+}
+
+func (c *Conn) write(p []byte) (n int, err error) {
+	if calls := c.loop.calls; calls != nil {
+		return writeBy(calls, int(c.fd), p)
+	}
+	return unix.Write(int(c.fd), p)
 }

@@ -23,6 +23,7 @@ const (
 type loop struct {
 	group  *Group
 	poller Poller
+	calls  Calls // nil if they are the system's
 	slots  slots
 
 	// word tells the monitor what the owner does; index is the place in the batch of the call that runs. See handoff.go.
@@ -45,7 +46,7 @@ type loop struct {
 }
 
 func newLoop(g *Group, p Poller) *loop {
-	return &loop{group: g, poller: p, wheel: wheel{now: int64(g.clock.Now() / tick)}}
+	return &loop{group: g, poller: p, calls: g.cfg.Calls, wheel: wheel{now: int64(g.clock.Now() / tick)}}
 }
 
 // An owner is the goroutine that runs a loop, with all that it needs after it has lost the loop and may not touch it any more.

@@ -13,7 +13,7 @@ func (c *Conn) Writev(v [][]byte) (n int, err error) {
 		total += len(p)
 	}
 	for {
-		n, err = unix.Writev(int(c.fd), v)
+		n, err = c.writev(v)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN || err == nil && n < total:
@@ -24,4 +24,11 @@ func (c *Conn) Writev(v [][]byte) (n int, err error) {
 			return n, nil
 		}
 	}
+}
+
+func (c *Conn) writev(v [][]byte) (n int, err error) {
+	if calls := c.loop.calls; calls != nil {
+		return writeBy(calls, int(c.fd), v...)
+	}
+	return unix.Writev(int(c.fd), v)
 }
