@@ -21,7 +21,7 @@ func TestSizes(t *testing.T) {
 		{reflect.TypeFor[Conn](), 512},
 		{reflect.TypeFor[loopDriver](), 128},
 		{reflect.TypeFor[evloop.Conn](), 80},
-		{reflect.TypeFor[socket](), 176},
+		{reflect.TypeFor[socket](), 128},
 		{reflect.TypeFor[reading](), 224},
 	} {
 		if n := tt.of.Size(); n > tt.most {

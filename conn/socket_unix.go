@@ -18,12 +18,6 @@ type socket struct {
 	net.Conn
 	raw syscall.RawConn
 
-	// write writes what the socket takes without waiting, and is made once, so that a call does not allocate. Its arguments are here; they belong to the holder of the write lock.
-	write    func(fd uintptr) bool
-	buf      []byte
-	written  int
-	writeErr error
-
 	// held is the descriptor while a Messages loop keeps it referenced, else -1: then a write needs neither a reference of its own nor a deadline. The lock is held
 	// over one call that does not wait.
 	mu   sync.Mutex
@@ -56,30 +50,45 @@ func newSocket(nc net.Conn) *socket {
 	}
 	s := &socket{Conn: nc, raw: raw, held: -1}
 	s.queue.tcp = tcp
-	s.write = func(fd uintptr) bool {
-		s.written, s.writeErr = writeNow(int(fd), s.buf)
-		return true // done, whatever it wrote: false would wait
-	}
 	return s
 }
+
+// A rawWrite is one write through RawConn. They come from a pool, so that neither does a call allocate, nor has every connection one.
+type rawWrite struct {
+	write func(fd uintptr) bool // writes what the socket takes of p without waiting
+	p     []byte
+	n     int
+	err   error
+}
+
+var rawWrites = sync.Pool{New: func() any {
+	w := new(rawWrite)
+	w.write = func(fd uintptr) bool {
+		w.n, w.err = writeNow(int(fd), w.p)
+		return true // done, whatever it wrote: false would wait
+	}
+	return w
+}}
 
 // tryWrite writes what the socket takes of p without waiting. The caller has the write lock.
 func (s *socket) tryWrite(p []byte) (n int, err error) {
 	if n, ok, err := s.writeHeld(p); ok {
 		return n, err
 	}
-	s.buf, s.written, s.writeErr = p, 0, nil
-	err = s.raw.Write(s.write)
+	w := rawWrites.Get().(*rawWrite)
+	defer rawWrites.Put(w)
+	w.p, w.n, w.err = p, 0, nil
+	err = s.raw.Write(w.write)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		// Left over from an earlier write: the deadline was that write's, not the connection's.
 		s.SetWriteDeadline(time.Time{})
-		err = s.raw.Write(s.write)
+		err = s.raw.Write(w.write)
 	}
-	s.buf = nil
+	w.p = nil
 	if err != nil {
 		return 0, err
 	}
-	return s.written, s.writeErr
+	return w.n, w.err
 }
 
 // writeHeld is tryWrite while a loop holds the descriptor; ok is false if none does.
