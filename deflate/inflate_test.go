@@ -235,6 +235,18 @@ func TestMisuse(t *testing.T) {
 	deflate.PutInflater(nil)
 }
 
+// TestInflateAfterPut: what has been given back says so, and does not look into the next owner's window.
+func TestInflateAfterPut(t *testing.T) {
+	f := deflate.GetInflater(fresh(15, false), -1)
+	deflate.PutInflater(f)
+	defer func() {
+		if got := fmt.Sprint(recover()); got != "hawser/deflate: Inflate after the end of a message" {
+			t.Errorf("it ends with %q", got)
+		}
+	}()
+	f.Inflate(make([]byte, 0, 10), []byte("\x00\x01\x00\xfe\xffa"), false)
+}
+
 // TestLent counts what the other tests of this package have left. It runs alone, when they are over or have not begun.
 func TestLent(t *testing.T) {
 	n, ok := deflate.Lent()

@@ -1,0 +1,131 @@
+package deflate
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// This file is choices of the encoder whose edges no other test meets.
+
+// found returns what a matcher of this level finds in p.
+func found(level Level, p []byte) *block {
+	e := getEncoder(level, maxWindow)
+	defer e.put()
+	k := new(block)
+	k.find(e, p, 0)
+	return k
+}
+
+// TestStoredIfNotLonger: 30 octets of nine bits each in the fixed code, its header and its end take as many bits as the block with no compression, which is then the one: it is copied, not decoded.
+func TestStoredIfNotLonger(t *testing.T) {
+	p := make([]byte, 30)
+	for i := range p {
+		p[i] = byte(200 + i)
+	}
+	for level := range Level(levels) {
+		if b := CompressMessage(nil, p, 15, level); b[0]&7 != 0 || !bytes.Contains(b, p) {
+			t.Errorf("level %d: % x", level, b)
+		}
+	}
+}
+
+// TestLongEnoughForNow: behind a match of bestLazy octets nobody looks for a longer one, behind a shorter one the next position has it.
+func TestLongEnoughForNow(t *testing.T) {
+	text := []byte("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+	for _, tt := range []struct {
+		length int
+		want   []uint32 // lengths of matches
+	}{{bestLazy - 1, []uint32{40}}, {bestLazy, []uint32{bestLazy, 41 - bestLazy}}} {
+		p := slices.Concat(text[:tt.length], []byte("!"), text[1:41], []byte("?"), text[:41], []byte("#end"))
+		k := found(LevelBest, p)
+		var got []uint32
+		for _, q := range k.seqs[:k.n] {
+			got = append(got, q.length()+minMatch)
+		}
+		// The first of them is that of text[1:] with what is before it.
+		if !slices.Equal(got[1:], tt.want) {
+			t.Errorf("a match of %d octets and a longer one behind it are %v, want %v", tt.length, got[1:], tt.want)
+		}
+	}
+}
+
+// TestNiceEndsTheSearch: the nearest match of bestNice octets is taken, before a longer one further back; one octet less, and that is found.
+func TestNiceEndsTheSearch(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	text := make([]byte, 160)
+	for i := range text {
+		text[i] = byte(r.Uint32())
+	}
+	for length, want := range map[int]uint32{bestNice - 1: 160, bestNice: bestNice} {
+		k := found(LevelBest, slices.Concat(text, []byte("?"), text[:length], []byte("!"), text, []byte("#end")))
+		if got := k.seqs[1].length() + minMatch; k.n < 2 || got != want {
+			t.Errorf("%d octets nearby, 160 further back: a match of %d, want %d", length, got, want)
+		}
+	}
+}
+
+// TestBackToTheFirstOctet: what is found in the middle of a repetition reaches back to its first octet, and that may be the first of all.
+func TestBackToTheFirstOctet(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	p := make([]byte, 2000)
+	for i := range p {
+		p[i] = byte(r.Uint32())
+	}
+	for n := range 40 { // where the matcher looks after what has not matched for long
+		k := found(LevelFast, slices.Concat(p[:1900+n], p[:60]))
+		if k.n != 1 || k.seqs[0].dist() != uint32(1900+n-1) || k.seqs[0].literals() != 1900+n {
+			t.Fatalf("%d octets and the first 60 again: %d matches, the first behind %d literals, want 1 behind %d", 1900+n, k.n, k.seqs[0].literals(), 1900+n)
+		}
+	}
+}
+
+// TestRoomOfShortWindows: a window of 8 KiB and as much again fill a buffer of 16 KiB.
+func TestRoomOfShortWindows(t *testing.T) {
+	for window, want := range map[int]int{256: 16 << 10, 8 << 10: 16 << 10, 16 << 10: 32 << 10, 32 << 10: 64 << 10} {
+		e := getEncoder(LevelFast, window)
+		if e.room(1); len(*e.buffer) != want {
+			t.Errorf("a window of %d has a buffer of %d, want %d", window, len(*e.buffer), want)
+		}
+		e.put()
+	}
+}
+
+// TestLeastSizeIsNotFarBelow: an estimate that is far too small makes codes that are then not used.
+func TestLeastSizeIsNotFarBelow(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	k := new(block)
+	for i := range 1000 {
+		e := getEncoder(LevelFast, maxWindow)
+		p := anything(r, 20+i)
+		k.find(e, p, 0)
+		e.put()
+		k.literals.collect(k.literal[:])
+		k.dists.collect(k.dist[:])
+		least := k.leastSize()
+		k.build(&k.fresh)
+		if own := k.size(&k.fresh); least < own/2 {
+			t.Errorf("A block of %d octets takes %d bits in a code of its own; leastSize is %d.", len(p), own, least)
+		}
+	}
+}
+
+// TestLeastSizeOfAHeader: the lengths of both codes are 80 bits and three for each symbol, of which 100 count; beyond that most of them repeat.
+func TestLeastSizeOfAHeader(t *testing.T) {
+	for _, tt := range []struct{ literals, dists, want int }{{1, 1, 80 + 3*3}, {1, 24, 80 + 3*26}, {97, 1, 80 + 3*99}, {98, 1, 80 + 3*100}, {99, 1, 80 + 3*100}, {200, 20, 80 + 3*100}} {
+		k := new(block)
+		k.literal[endOfBlock] = 1
+		for s := range tt.literals {
+			k.literal[s] = 1
+		}
+		for s := range tt.dists {
+			k.dist[s] = 1
+		}
+		k.literals.collect(k.literal[:])
+		k.dists.collect(k.dist[:])
+		if got := k.leastSize() - entropy(&k.literals, k.literal[:]) - entropy(&k.dists, k.dist[:]); got != uint64(tt.want) {
+			t.Errorf("%d literals, the end of the block and %d distances: %d bits, want %d", tt.literals, tt.dists, got, tt.want)
+		}
+	}
+}
