@@ -31,13 +31,13 @@ func TestStoredIfNotLonger(t *testing.T) {
 	}
 }
 
-// TestLongEnoughForNow: behind a match of bestLazy octets nobody looks for a longer one, behind a shorter one the next position has it.
+// TestLongEnoughForNow: behind a match of 16 octets nobody looks for a longer one, behind a shorter one the next position has it.
 func TestLongEnoughForNow(t *testing.T) {
 	text := []byte("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 	for _, tt := range []struct {
 		length int
 		want   []uint32 // lengths of matches
-	}{{bestLazy - 1, []uint32{40}}, {bestLazy, []uint32{bestLazy, 41 - bestLazy}}} {
+	}{{15, []uint32{40}}, {16, []uint32{16, 25}}} {
 		p := slices.Concat(text[:tt.length], []byte("!"), text[1:41], []byte("?"), text[:41], []byte("#end"))
 		k := found(LevelBest, p)
 		var got []uint32
@@ -51,16 +51,25 @@ func TestLongEnoughForNow(t *testing.T) {
 	}
 }
 
-// TestNiceEndsTheSearch: the nearest match of bestNice octets is taken, before a longer one further back; one octet less, and that is found.
+// TestNiceEndsTheSearch: the nearest match of 128 octets is taken, before a longer one further back; one octet less, and that is found.
 func TestNiceEndsTheSearch(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	text := make([]byte, 160)
 	for i := range text {
 		text[i] = byte(r.Uint32())
 	}
-	for length, want := range map[int]uint32{bestNice - 1: 160, bestNice: bestNice} {
-		k := found(LevelBest, slices.Concat(text, []byte("?"), text[:length], []byte("!"), text, []byte("#end")))
-		if got := k.seqs[1].length() + minMatch; k.n < 2 || got != want {
+	for length, want := range map[int]uint32{127: 160, 128: 128} {
+		// So far back that the chain is what finds it, not the last three octets alike.
+		zeros := make([]byte, bestFar3+bestShort)
+		k := found(LevelBest, slices.Concat(text, []byte("??"), text[:length], zeros, text, zeros))
+		got := uint32(0)
+		for _, q := range k.seqs[:k.n] {
+			if q.dist() >= bestFar3 {
+				got = q.length() + minMatch
+				break
+			}
+		}
+		if got != want {
 			t.Errorf("%d octets nearby, 160 further back: a match of %d, want %d", length, got, want)
 		}
 	}
@@ -126,6 +135,23 @@ func TestLeastSizeOfAHeader(t *testing.T) {
 		k.dists.collect(k.dist[:])
 		if got := k.leastSize() - entropy(&k.literals, k.literal[:]) - entropy(&k.dists, k.dist[:]); got != uint64(tt.want) {
 			t.Errorf("%d literals, the end of the block and %d distances: %d bits, want %d", tt.literals, tt.dists, got, tt.want)
+		}
+	}
+}
+
+// TestMatchAtTheEndOfABlock: what a block has no room for is said only by one that is full: its caller takes the rest to the next.
+func TestMatchAtTheEndOfABlock(t *testing.T) {
+	for n := maxSequences - 4; n < maxSequences; n++ {
+		for _, length := range []int{minMatch, maxMatch, maxMatch + 1, 2 * maxMatch, 600, 2000} {
+			k := &block{n: n}
+			rest := k.match(0, length, 1)
+			written := 0
+			for _, q := range k.seqs[n:k.n] {
+				written += int(q.length()) + minMatch
+			}
+			if written+rest != length || rest > 0 && !k.full() {
+				t.Errorf("behind %d sequences, of %d octets %d are written and %d left; full is %v", n, length, written, rest, k.full())
+			}
 		}
 	}
 }
