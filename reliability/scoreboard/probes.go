@@ -52,7 +52,7 @@ var probes = []probe{
 			{"conn", most, "", `hawser/conn\s.*coverage: ([0-9.]+)%`},
 		}},
 	{name: "mutation", read: readMutation, says: "cd reliability && go run ./mutate -p 2 -results results/mutation frame internal/protocol internal/httpfield mask internal/utf8stream handshake deflate"},
-	{name: "races", long: "minutes, for each 10,000 rounds", adds: true, env: []string{"HAWSER_CLOSE_RACES=10000"}, command: test("^TestEndRaces$", "./conn", "-race", "-timeout=0"), fixed: map[string]float64{"rounds": 10000},
+	{name: "races", long: "minutes, for 50,000 rounds more", adds: true, env: []string{"HAWSER_CLOSE_RACES=50000"}, command: test("^TestEndRaces$", "./conn", "-race", "-timeout=0"), fixed: map[string]float64{"rounds": 50000},
 		values: []value{{"runs", passes, "^TestEndRaces$", ""}}},
 	{name: "pragmas", read: readPragmas, says: "grep -rn go:norace --include='*.go' ."},
 	{name: "cycles", command: test("^TestRapidConnections$", "./conn"), values: []value{
