@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 type verdict string
@@ -61,6 +62,16 @@ func (e evidence) n(key string) string {
 	return "?"
 }
 
+// random returns how many oracles ran without the fuzzing engine, and how often all together.
+func (e evidence) random() (oracles int, executions float64) {
+	for key, v := range e {
+		if strings.HasPrefix(key, "random") {
+			oracles, executions = oracles+1, executions+v
+		}
+	}
+	return oracles, executions
+}
+
 // within judges one number.
 func (e evidence) within(key string, most float64, reached, otherwise string) outcome {
 	switch v, ok := e[key]; {
@@ -115,13 +126,16 @@ var figures = []figure{
 		}
 		return outcome{"100 %: " + e.n("negotiation/offers") + " offers, " + e.n("negotiation/responses") + " responses", met, "Against an oracle that was written from the RFC's text; and every pair of configurations."}
 	}},
-	{"fuzz targets; executions without a new crash", "11 targets; 10^8 each for now, 10^9 each and 10^10 in all before 1.0", []string{"fuzzing"}, func(e evidence) outcome {
+	{"fuzz targets; executions without a new crash", "11 targets; 10^8 each for now, 10^9 each and 10^10 in all before 1.0", []string{"fuzzing", "random", "random, of each implementation"}, func(e evidence) outcome {
 		if !e.has("fuzzing/executions", "fuzzing/hours") || e["fuzzing/hours"] == 0 {
 			return unknown
 		}
 		rate := e["fuzzing/executions"] / e["fuzzing/hours"] / 3600
 		o := outcome{fmt.Sprintf("%s targets; %s executions in all, %s of the target with the fewest, %s of the one with the most; %s failures, none of them open",
 			e.n("fuzzing/targets"), e.n("fuzzing/executions"), e.n("fuzzing/least"), e.n("fuzzing/most"), e.n("fuzzing/failures")), met, ""}
+		if n, all := e.random(); n > 0 {
+			o.reached += fmt.Sprintf("; apart from these, %d oracles ran %s times with inputs that were made at random, without guidance", n, number(all))
+		}
 		if e["fuzzing/least"] < 1e8 {
 			o.verdict = inPart
 			o.why = fmt.Sprintf("The number of targets is. With coverage guidance it was %s executions a second over all targets, and %s processor hours so far: 10^8 of each target are about %s days of one processor. CI runs each for 20 s; `fuzzcount -until 100000000` goes on where it stopped.",

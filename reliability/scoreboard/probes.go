@@ -10,6 +10,9 @@ const aFault = `/(Error|Timeout|EOF|ShortRead|ShortWrite|Stall|Reset|DeadlineErr
 
 const aLeaf = `/[^/]+$`
 
+// random is what conntest.Random prints.
+const random = `figure: random executions = (\d+)`
+
 // grew is what the tests of floods print.
 const grew = `the heap grew by (\d+) bytes at most`
 
@@ -37,6 +40,10 @@ var probes = []probe{
 	}},
 	{name: "advisories", read: readThreats, says: "go test -run Threat ."},
 	{name: "fuzzing", read: readFuzzing, says: "cd reliability && go run ./fuzzcount -modules ..,. -n 1000000 -until 100000000"},
+	{name: "random", long: "ten minutes", env: []string{"HAWSER_EXECUTIONS=100000000"}, command: []string{"go", "test", "-count=1", "-json", "-run", "^TestRandom(Headers|Closes|Tokens|Parameterized)$", "-timeout=0", "./frame", "./internal/httpfield"},
+		values: []value{{"headers", sum, "TestRandomHeaders", random}, {"closes", sum, "TestRandomCloses", random}, {"tokens", sum, "TestRandomTokens", random}, {"parameterized", sum, "TestRandomParameterized", random}}},
+	{name: "random, of each implementation", long: "ten minutes", env: []string{"HAWSER_EXECUTIONS=34000000"}, command: []string{"go", "test", "-count=1", "-json", "-run", "^TestRandom(XOR|Text)$", "-timeout=0", "./mask", "./internal/utf8stream"},
+		values: []value{{"XOR", sum, "TestRandomXOR", random}, {"text", sum, "TestRandomText", random}}},
 	{name: "faults", long: "two minutes", command: test("Fault|TestAcceptWrites|TestDialFails", "./conn"), values: []value{
 		{"runs", passes, aFault, ""},
 	}},
