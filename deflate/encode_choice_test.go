@@ -2,6 +2,7 @@ package deflate
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -154,4 +155,40 @@ func TestMatchAtTheEndOfABlock(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLogarithm: 256 times the binary logarithm, as near as whole numbers and eight bits of a frequency come to it.
+func TestLogarithm(t *testing.T) {
+	for f := uint32(1); f < 1<<20; f += 1 + f>>10 {
+		if got, want := float64(log2(f)), 256*math.Log2(float64(f)); math.Abs(got-want) > 4 {
+			t.Errorf("the logarithm of %d is %v, want %v", f, got, want)
+		}
+	}
+}
+
+// TestHistoryOfOneOctet: a message that is not sent compressed leaves the history as it was, were it one octet.
+func TestHistoryOfOneOctet(t *testing.T) {
+	everyMode(t, "7.2.3.3/one_octet", func(t *testing.T, windowBits int, takeover bool, level Level) {
+		if !takeover {
+			return
+		}
+		sizes := [2]int{}
+		for i, noisy := range []bool{false, true} {
+			c, peer := newPair(t, windowBits, takeover, level)
+			p := []byte("a")
+			peer.message(c.Finish(c.Write(nil, p)), p)
+			if noisy {
+				if _, ok := peer.send(c, noise(rand.New(rand.NewPCG(9, 9)), 66_000)); ok {
+					t.Fatal("Noise was compressed.")
+				}
+			}
+			p = bytes.Repeat(p, 20)
+			b := c.Finish(c.Write(nil, p))
+			peer.message(b, p)
+			sizes[i] = len(b)
+		}
+		if sizes[0] != sizes[1] {
+			t.Errorf("%d octets, and %d behind a message that was not sent compressed", sizes[0], sizes[1])
+		}
+	})
 }

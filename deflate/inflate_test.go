@@ -235,6 +235,21 @@ func TestMisuse(t *testing.T) {
 	deflate.PutInflater(nil)
 }
 
+// TestMisuseIsNamed: what is missing is said, not found out by an index.
+func TestMisuseIsNamed(t *testing.T) {
+	f := deflate.GetInflater(fresh(15, false), -1)
+	defer deflate.PutInflater(f)
+	if _, _, err := f.Inflate(make([]byte, 0, 3), []byte("\xf2\x48\xcd\xc9\xc9\x07\x00"), false); err != deflate.ErrShortDst {
+		t.Fatal(err)
+	}
+	defer func() {
+		if got := fmt.Sprint(recover()); got != "hawser/deflate: dst is without the octets inflated before" {
+			t.Errorf("it ends with %q", got)
+		}
+	}()
+	f.Inflate(make([]byte, 2, 10), nil, false)
+}
+
 // TestInflateAfterPut: what has been given back says so, and does not look into the next owner's window.
 func TestInflateAfterPut(t *testing.T) {
 	f := deflate.GetInflater(fresh(15, false), -1)

@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -36,6 +37,7 @@ type Package struct {
 	Timeout   int       `json:"timeout"` // by not ending
 	Explained int       `json:"explained"`
 	NotRun    int       `json:"not_run"`
+	Sample    int       `json:"sample,omitempty"` // so many were drawn at random, and only they count
 	Survived  int       `json:"survived"`
 	Share     float64   `json:"share"` // of the mutants that are not explained: how many percent are killed
 	Survivors []*mutant `json:"survivors"`
@@ -133,7 +135,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		p := summary(s)
+		p := summary(s, j.drawn(), *sample)
 		p.Seconds = int(time.Since(started).Seconds())
 		p.Commit, p.Command = commit(root, folder), "go run ./mutate "+strings.Join(os.Args[1:], " ")
 		fmt.Printf("%-22s %5d mutants, %5d killed, %3d of them by not ending, %3d explained, %3d survived, %d not run: %.1f %%, %d s\n",
@@ -161,12 +163,23 @@ func main() {
 	}
 }
 
-func summary(s *source) *Package {
+// summary counts the mutants that were to be judged. Of a sample nothing else counts: what was judged before in another order would not be at random.
+func summary(s *source, drawn []*mutant, sample int) *Package {
 	p := &Package{
 		Folder: s.folder, Date: time.Now().UTC().Format(time.DateOnly), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Survivors: []*mutant{},
 	}
+	all := 0
 	for _, m := range s.mutants {
+		if m.Result != invalid {
+			all++
+		}
+	}
+	if sample > 0 && len(drawn) < all {
+		p.Sample = len(drawn)
+	}
+	p.NotRun = all - len(drawn)
+	for _, m := range drawn {
 		switch m.Result {
 		case killed:
 			p.Killed++
@@ -191,7 +204,7 @@ func summary(s *source) *Package {
 	if n := p.Mutants - p.Explained; n > 0 {
 		p.Share = float64(p.Killed+p.Timeout) * 100 / float64(n)
 	}
-	slices.SortStableFunc(p.Survivors, func(a, b *mutant) int { return strings.Compare(a.File, b.File) })
+	slices.SortFunc(p.Survivors, func(a, b *mutant) int { return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.ID, b.ID)) })
 	return p
 }
 
