@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -115,8 +116,8 @@ func readMutation(root string) (map[string]float64, error) {
 	values := map[string]float64{"least share": 100}
 	for _, name := range names {
 		var p struct {
-			Mutants, Killed, Timeout, Explained, Survived, Share float64
-			NotRun                                               float64 `json:"not_run"`
+			Mutants, Killed, Timeout, Explained, Survived, Share, Sample float64
+			NotRun                                                       float64 `json:"not_run"`
 		}
 		if err := readJSON(&p, name); err != nil {
 			return nil, err
@@ -128,6 +129,11 @@ func readMutation(root string) (map[string]float64, error) {
 		values["survived"] += p.Survived
 		values["not judged"] += p.NotRun
 		values["least share"] = min(values["least share"], p.Share)
+		if p.Sample > 0 { // of one package only
+			values["sample"] = p.Sample
+			values["sample, not explained"] = p.Mutants - p.Explained
+			values["sample, killed"] = p.Killed + p.Timeout
+		}
 	}
 	return values, nil
 }
@@ -155,5 +161,20 @@ func readPragmas(root string) (map[string]float64, error) {
 
 // mutationInterval says what a sample tells about the mutants that were not judged.
 func mutationInterval(e evidence) string {
-	return fmt.Sprintf("%s mutants of deflate were not judged: reliability/README.md says how the others were drawn.", e.n("mutation/not judged"))
+	n, k := e["mutation/sample, not explained"], e["mutation/sample, killed"]
+	if n == 0 {
+		return e.n("mutation/not judged") + " mutants were not judged, and those that were are not drawn at random."
+	}
+	low, high := wilson(k, n)
+	return fmt.Sprintf("Of deflate %s mutants were drawn at random, and %s not judged: with 95 %% confidence between %s and %s %% of all that would not be explained are killed.",
+		e.n("mutation/sample"), e.n("mutation/not judged"), number(100*low), number(100*high))
+}
+
+// wilson returns the bounds between which a share lies with 95 % confidence, of which k in n were found (Wilson's score interval).
+func wilson(k, n float64) (low, high float64) {
+	const z = 1.96
+	p := k / n
+	middle := p + z*z/(2*n)
+	half := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return (middle - half) / (1 + z*z/n), (middle + half) / (1 + z*z/n)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -191,5 +192,13 @@ func TestShown(t *testing.T) {
 	p := probe{env: []string{"N=1"}, folder: "x", command: test("^A$", "./b", "-race")}
 	if got, want := p.shown(), "cd x && N=1 go test -count=1 -v -run '^A$' -race ./b"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestWilson(t *testing.T) {
+	for _, tt := range []struct{ k, n, low, high float64 }{{5, 10, 0.2366, 0.7634}, {95, 100, 0.8882, 0.9785}, {10, 10, 0.7225, 1}} {
+		if low, high := wilson(tt.k, tt.n); math.Abs(low-tt.low) > 1e-4 || math.Abs(high-tt.high) > 1e-4 {
+			t.Errorf("%v of %v: between %v and %v, want %v and %v", tt.k, tt.n, low, high, tt.low, tt.high)
+		}
 	}
 }
