@@ -1,11 +1,12 @@
 // Command corpora measures what the engine's receiving side takes for each byte of the inputs that fuzzing has found: those of the go command's cache, and those that are committed.
 //
-// A connection gets an input again and again, as one stream of bytes in one piece, until that is 64 KiB; processor time is divided by the bytes that the engine read of it before it refused them. So inputs that
-// end a connection at once do not count: what they cost is that of a connection. Of several tries the fastest counts, for other processes disturb.
+// A connection gets an input again and again, as one stream of 64 KiB, and the time until it has read that to its end is divided by the bytes. Inputs that end a connection do not count: what they cost is that of a
+// connection. Of several tries the fastest counts, for other processes disturb.
 package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,10 +23,8 @@ import (
 	"github.com/hawser-go/hawser"
 )
 
-const (
-	stream = 64 << 10 // as long as an input is repeated
-	least  = 16 << 10 // of which so much has to be read
-)
+// stream is as long as an input is repeated.
+const stream = 64 << 10
 
 func main() {
 	log.SetFlags(0)
@@ -76,7 +75,7 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	fmt.Printf("%d inputs, %d of them read for %d bytes or more\n", inputs, measured, least)
+	fmt.Printf("%d inputs, %d of them read to the end\n", inputs, measured)
 	fmt.Printf("%.1f ns for each byte of the worst, %s\n", worst, worstName)
 }
 
@@ -99,7 +98,7 @@ func readInput(name string) (list [][]byte) {
 	return list
 }
 
-// cost returns the nanoseconds for each byte in the role where they are more, and false if a connection has read too little of it in either.
+// cost returns the nanoseconds for each byte in the role where they are more, and false if a connection refuses it in either.
 func cost(input []byte, tries int) (ns float64, ok bool) {
 	for _, role := range []hawser.Role{hawser.RoleServer, hawser.RoleClient} {
 		fastest := -1.0
@@ -107,19 +106,17 @@ func cost(input []byte, tries int) (ns float64, ok bool) {
 			w := &wire{}
 			w.in.Reset(input)
 			c := hawser.New(w, role, nil, &hawser.Config{PingInterval: -1, MessageLimit: 1 << 20})
+			var end error
 			started := time.Now()
 			for _, err := range c.Messages() {
-				if err != nil {
-					break
-				}
+				end = err
 			}
 			took := time.Since(started)
 			c.CloseNow()
-			n := len(input) - w.in.Len()
-			if n < least {
+			if e, ok := errors.AsType[*hawser.CloseError](end); !ok || e.EOF == hawser.NoEOF {
 				break
 			}
-			if each := float64(took.Nanoseconds()) / float64(n); fastest < 0 || each < fastest {
+			if each := float64(took.Nanoseconds()) / float64(len(input)); fastest < 0 || each < fastest {
 				fastest = each
 			}
 		}
