@@ -35,7 +35,7 @@ differ, or if results that are committed elsewhere have changed.
 		words = append(words, fmt.Sprintf("%d %s", counts[v], v))
 	}
 	fmt.Fprintf(&b, "\n%d figures: %s.\n", len(figures), strings.Join(words, ", "))
-	b.WriteString("\n## The probes\n\nWhat each ran, where, and what it found. A commit with `-dirty` had changes that were not committed, of tests or of tools; the commit that brings this page has them.\n\n" +
+	b.WriteString("\n## The probes\n\nWhat each ran, where, and what it found. A commit with `-dirty` had changes that were not committed, of tests or of tools; the commit that brings this page has them. Of a probe that reads what is committed, they are those of the reading.\n\n" +
 		"| probe | the command that repeats it, in the repository's root | commit | date | s | machine | found |\n|---|---|---|---|--:|---|---|\n")
 	for _, p := range probes {
 		r, ok := found.get(p.name)
