@@ -192,3 +192,41 @@ func TestHistoryOfOneOctet(t *testing.T) {
 		}
 	})
 }
+
+// TestFullInTheMiddleOfAMatch: a matcher that stops because the block is full says where: what is in the block is what is before that.
+func TestFullInTheMiddleOfAMatch(t *testing.T) {
+	text := noise(rand.New(rand.NewPCG(2, 2)), 100)
+	p := slices.Concat(text, bytes.Repeat([]byte("z"), 3000), text)
+	for level := range Level(levels) {
+		for n := maxSequences - 5; n < maxSequences; n++ {
+			e := getEncoder(level, maxWindow)
+			k := &block{n: n}
+			next := e.matcher.find(k, p, 0, e.base, uint32(e.window))
+			e.put()
+			covered := k.tail
+			for _, q := range k.seqs[n:k.n] {
+				covered += q.literals() + int(q.length()) + minMatch
+			}
+			if !k.full() || next != covered {
+				t.Errorf("level %d, room for %d sequences: it stopped at %d, and the block has %d octets; full is %v", level, maxSequences-n, next, covered, k.full())
+			}
+		}
+	}
+}
+
+// TestCloseInTheMiddleOfAMessage: what was begun before Close is not in the next stream.
+func TestCloseInTheMiddleOfAMessage(t *testing.T) {
+	everyMode(t, "7.2.1/close", func(t *testing.T, windowBits int, takeover bool, level Level) {
+		for n := range 20 {
+			c, _ := newPair(t, windowBits, takeover, level)
+			c.Write(nil, []byte("abcdefghijklmnopqrstuvwxyz"[:n]))
+			c.Close()
+			_, peer := newPair(t, windowBits, takeover, level)
+			p := []byte("Hello")
+			peer.message(c.Finish(c.Write(nil, p)), p)
+			if _, ok := peer.send(c, bytes.Repeat(p, 100)); !ok {
+				t.Errorf("behind %d octets of a message that did not end: nothing is compressed", n)
+			}
+		}
+	})
+}

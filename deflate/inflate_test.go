@@ -247,6 +247,11 @@ func TestMisuseIsNamed(t *testing.T) {
 			f.Inflate(make([]byte, 0, 3), hello, false)
 			f.Inflate(make([]byte, 2, 10), nil, false)
 		}},
+		{"Drain_of_too_little", "hawser/deflate: dst is without the octets inflated before", func(f *deflate.Inflater) {
+			defer deflate.PutInflater(f)
+			f.Inflate(make([]byte, 0, 3), hello, false)
+			f.Drain(make([]byte, 2))
+		}},
 		{"after_PutInflater", "hawser/deflate: Inflate after the end of a message", func(f *deflate.Inflater) {
 			deflate.PutInflater(f)
 			f.Inflate(make([]byte, 0, 10), []byte("\x00\x01\x00\xfe\xffa"), false)

@@ -51,7 +51,7 @@ func main() {
 	results := flag.String("results", "", "a folder for the results, one JSON file for each package")
 	states := flag.String("states", "", "a folder that remembers which mutants were killed: a later run with the same source skips them")
 	keep := flag.Bool("keep", false, "with -states: do not judge again what has survived")
-	tests := flag.String("tests", "", "judge only the survivors of an earlier run, and by the tests that match this regular expression: they have passed the others")
+	tests := flag.String("tests", "", "judge only the survivors of an earlier run that nothing explains, and by the tests that match this regular expression: they have passed the others")
 	workers := flag.Int("p", 1, "how many mutants run at a time")
 	least := flag.Float64("least", 0, "the smallest share of mutants killed, in percent")
 	full := flag.Bool("full", false, "run survivors again without -short")
@@ -100,7 +100,7 @@ func main() {
 			}
 			continue
 		}
-		remember, err := s.recall(*states, *keep)
+		remember, err := s.recall(*states, *keep || *tests != "")
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -111,6 +111,8 @@ func main() {
 				if reason, ok := explanations[key]; ok {
 					used[key] = true
 					m.Result, m.Reason = explained, reason
+				} else if !*keep {
+					m.Result = ""
 				}
 			}
 		}
