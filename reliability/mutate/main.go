@@ -37,7 +37,8 @@ type Package struct {
 	Timeout   int       `json:"timeout"` // by not ending
 	Explained int       `json:"explained"`
 	NotRun    int       `json:"not_run"`
-	Sample    int       `json:"sample,omitempty"` // so many were drawn at random, and only they count
+	Sample    int       `json:"sample,omitempty"`            // so many were drawn at random, and only they count
+	AtFirst   int       `json:"survived_at_first,omitempty"` // of the sample, before tests were written for what survived: what it says about the others
 	Survived  int       `json:"survived"`
 	Share     float64   `json:"share"` // of the mutants that are not explained: how many percent are killed
 	Survivors []*mutant `json:"survivors"`
@@ -56,6 +57,7 @@ func main() {
 	least := flag.Float64("least", 0, "the smallest share of mutants killed, in percent")
 	full := flag.Bool("full", false, "run survivors again without -short")
 	sample := flag.Int("sample", 0, "judge so many mutants of each package, drawn at random but always the same; 0 judges all")
+	atFirst := flag.Int("at-first", 0, "with -sample, for the results: how many survived that nothing explains, before tests were written for them")
 	list := flag.Bool("list", false, "list the mutants that compile, and run none")
 	only := flag.String("only", "", "run only mutants whose key contains this text")
 	verbose := flag.Bool("v", false, "print every mutant")
@@ -138,6 +140,7 @@ func main() {
 			log.Fatal(err)
 		}
 		p := summary(s, j.drawn(), *sample)
+		p.AtFirst = *atFirst
 		p.Seconds = int(time.Since(started).Seconds())
 		p.Commit, p.Command = commit(root, folder), "go run ./mutate "+strings.Join(os.Args[1:], " ")
 		fmt.Printf("%-22s %5d mutants, %5d killed, %3d of them by not ending, %3d explained, %3d survived, %d not run: %.1f %%, %d s\n",

@@ -118,6 +118,7 @@ func readMutation(root string) (map[string]float64, error) {
 		var p struct {
 			Mutants, Killed, Timeout, Explained, Survived, Share, Sample float64
 			NotRun                                                       float64 `json:"not_run"`
+			AtFirst                                                      float64 `json:"survived_at_first"`
 		}
 		if err := readJSON(&p, name); err != nil {
 			return nil, err
@@ -132,7 +133,7 @@ func readMutation(root string) (map[string]float64, error) {
 		if p.Sample > 0 { // of one package only
 			values["sample"] = p.Sample
 			values["sample, not explained"] = p.Mutants - p.Explained
-			values["sample, killed"] = p.Killed + p.Timeout
+			values["sample, killed at first"] = p.Killed + p.Timeout - p.AtFirst
 		}
 	}
 	return values, nil
@@ -161,13 +162,13 @@ func readPragmas(root string) (map[string]float64, error) {
 
 // mutationInterval says what a sample tells about the mutants that were not judged.
 func mutationInterval(e evidence) string {
-	n, k := e["mutation/sample, not explained"], e["mutation/sample, killed"]
+	n, k := e["mutation/sample, not explained"], e["mutation/sample, killed at first"]
 	if n == 0 {
 		return e.n("mutation/not judged") + " mutants were not judged, and those that were are not drawn at random."
 	}
 	low, high := wilson(k, n)
-	return fmt.Sprintf("Of deflate %s mutants were drawn at random, and %s not judged: with 95 %% confidence between %s and %s %% of all that would not be explained are killed.",
-		e.n("mutation/sample"), e.n("mutation/not judged"), number(100*low), number(100*high))
+	return fmt.Sprintf("Of deflate %s mutants were drawn at random, and %s not judged. Before tests were written for what survived of the sample, %s of %s were killed that nothing explains: so are, with 95 %% confidence, between %s and %s %% of the others.",
+		e.n("mutation/sample"), e.n("mutation/not judged"), number(k), number(n), number(100*low), number(100*high))
 }
 
 // wilson returns the bounds between which a share lies with 95 % confidence, of which k in n were found (Wilson's score interval).
