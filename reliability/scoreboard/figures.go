@@ -203,7 +203,7 @@ var figures = []figure{
 		case e["pragmas/pragmas"] > 0:
 			o.verdict = notMet
 		case e["races/rounds"] < 1e6:
-			o.verdict, o.why = inPart, "In each round two connections end in up to 24 calls at once. 10^6 rounds take hours of a machine that does nothing else; the probe adds up."
+			o.verdict, o.why = inPart, "In each round two connections end in up to 24 calls at once. 10^6 rounds take about an hour of a processor that does nothing else; the probe adds up."
 		}
 		return o
 	}},

@@ -85,14 +85,22 @@ func here(root string) Run {
 	return Run{Commit: commit(root), Date: time.Now().UTC().Format(time.DateOnly), Go: runtime.Version(), Machine: machine()}
 }
 
+// commit names the commit of a checkout, and says if it has changes. The results themselves are none: each probe writes them.
 func commit(folder string) string {
-	cmd := exec.Command("git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12")
-	cmd.Dir = folder
-	out, err := cmd.Output()
+	git := func(args ...string) (string, error) {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = folder
+		out, err := cmd.Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	name, err := git("rev-parse", "--short=12", "HEAD")
 	if err != nil {
 		return "unknown"
 	}
-	return strings.TrimSpace(string(out))
+	if _, err := git("diff", "--quiet", "HEAD", "--", ".", ":!reliability/results", ":!docs/scoreboard.md"); err != nil {
+		name += "-dirty"
+	}
+	return name
 }
 
 // machine names the processor and how many of them there are, not the machine.
