@@ -356,7 +356,7 @@ func TestRollback(t *testing.T) {
 // The same with a history that is shorter than the window, so that what is behind it would be in reach.
 func TestRollbackOfAShortHistory(t *testing.T) {
 	everyMode(t, "7.2.3.3/short_history", func(t *testing.T, windowBits int, takeover bool, level Level) {
-		for _, first := range []int{0, 100} {
+		for _, first := range []int{0, 1, 100} {
 			r := rand.New(rand.NewPCG(9, 9))
 			c, peer := newPair(t, windowBits, takeover, level)
 			peer.send(c, record(r, first))

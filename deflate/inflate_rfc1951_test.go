@@ -112,6 +112,7 @@ func TestTaken(t *testing.T) {
 		{"3.2.7/no_distance", s().lens(lit, []int{0}).syms(lit, 'a', 'b', end), "ab"},
 		{"3.2.7/run_across_both_codes", s().dynamic(258, 4, clenLens).clen(18).bits('a'-11, 7).clen(2, 2).clen(18).bits(127, 7).clen(18).bits(end-'c'-138-11, 7).
 			clen(2, 16).bits(5-3, 2).syms(lit4, 'a', 'b', 257).huff(1, 2).syms(lit4, 'b', end), "ababab"},
+		{"3.2.7/a_zero_is_copied", s().dynamic(259, 1, clenLens).clen(0, 16).bits(0, 2).clen(lit[4:]...).clen(0).syms(lit, 'b', 'a', end), "ba"},
 		{"3.2.7/zeros_across_both_codes", s().dynamic(260, 3, clenLens).clen(18).bits('a'-11, 7).clen(2, 2).clen(18).bits(127, 7).clen(18).bits(end-'c'-138-11, 7).
 			clen(2, 2, 17).bits(0, 3).clen(1, 1).syms(lit4, 'a', 'b', 257).huff(0, 1).syms(lit4, 'b', end), "ababab"},
 		{"3.2.7/codes_of_every_length", s().lens(long, dist15).syms(long, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 257).syms(dist15, 3).syms(long, 13, end),

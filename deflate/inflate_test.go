@@ -235,6 +235,43 @@ func TestMisuse(t *testing.T) {
 	deflate.PutInflater(nil)
 }
 
+// TestMisuseIsNamed: what is wrong is said, not found out by an index.
+func TestMisuseIsNamed(t *testing.T) {
+	hello := []byte("\xf2\x48\xcd\xc9\xc9\x07\x00")
+	for _, c := range []struct {
+		name, want string
+		f          func(f *deflate.Inflater)
+	}{
+		{"dst_is_too_short", "hawser/deflate: dst is without the octets inflated before", func(f *deflate.Inflater) {
+			defer deflate.PutInflater(f)
+			f.Inflate(make([]byte, 0, 3), hello, false)
+			f.Inflate(make([]byte, 2, 10), nil, false)
+		}},
+		{"Drain_of_too_little", "hawser/deflate: dst is without the octets inflated before", func(f *deflate.Inflater) {
+			defer deflate.PutInflater(f)
+			f.Inflate(make([]byte, 0, 3), hello, false)
+			f.Drain(make([]byte, 2))
+		}},
+		{"after_PutInflater", "hawser/deflate: Inflate after the end of a message", func(f *deflate.Inflater) {
+			deflate.PutInflater(f)
+			f.Inflate(make([]byte, 0, 10), []byte("\x00\x01\x00\xfe\xffa"), false)
+		}},
+		{"window_without_Init", "hawser/deflate: the Window has not been initialised", func(f *deflate.Inflater) {
+			deflate.PutInflater(f)
+			deflate.GetInflater(new(deflate.Window), 0)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			defer func() {
+				if got := fmt.Sprint(recover()); got != c.want {
+					t.Errorf("it ends with %q, want %q", got, c.want)
+				}
+			}()
+			c.f(deflate.GetInflater(fresh(15, false), -1))
+		})
+	}
+}
+
 // TestLent counts what the other tests of this package have left. It runs alone, when they are over or have not begun.
 func TestLent(t *testing.T) {
 	n, ok := deflate.Lent()

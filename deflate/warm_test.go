@@ -199,3 +199,10 @@ func TestIdleMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaultWarmLimit: its comment says how much memory so many take.
+func TestDefaultWarmLimit(t *testing.T) {
+	if DefaultWarmLimit != 1024 {
+		t.Errorf("%d compressors are warm by default", DefaultWarmLimit)
+	}
+}

@@ -73,6 +73,7 @@ func TestCheckMatrix(t *testing.T) {
 	if want := 256 * 2 * (len(lengths) + 3) * 8; states != want {
 		t.Errorf("%d states, want %d", states, want)
 	}
+	t.Logf("figure: states = %d", states)
 }
 
 func testProtocolError(t *testing.T, err error, code StatusCode) {

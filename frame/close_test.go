@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/hawser-go/hawser/internal/conntest"
 )
 
 func TestCloseAllCodes(t *testing.T) {
@@ -160,36 +162,51 @@ func TestAppendCloseWithoutStatus(t *testing.T) {
 	}
 }
 
-// FuzzClose: what is accepted from a peer is exactly what may be sent.
-func FuzzClose(f *testing.F) {
+func closeSeeds() (seeds [][]byte) {
 	for _, tt := range closeTests {
-		f.Add([]byte(tt.p))
+		seeds = append(seeds, []byte(tt.p))
 	}
 	for _, reason := range notUTF8 {
-		f.Add([]byte("\x03\xe8" + reason))
+		seeds = append(seeds, []byte("\x03\xe8"+reason))
 	}
-	f.Fuzz(func(t *testing.T, p []byte) {
-		code, reason, err := ConsumeClose(p)
-		if err == nil {
-			if err := CheckClose(code, string(reason)); err != nil {
-				t.Fatalf("%x was accepted, CheckClose says %v", p, err)
-			}
-			if got := AppendClose(nil, code, string(reason)); !bytes.Equal(got, p) || SizeClose(code, string(reason)) != len(p) {
-				t.Fatalf("%x became %x", p, got)
-			}
-			return
+	return seeds
+}
+
+// FuzzClose: what is accepted from a peer is exactly what may be sent.
+func FuzzClose(f *testing.F) {
+	for _, seed := range closeSeeds() {
+		f.Add(seed)
+	}
+	f.Fuzz(testClose)
+}
+
+// TestRandomCloses is FuzzClose without the fuzzing engine.
+func TestRandomCloses(t *testing.T) {
+	conntest.Random(t, closeSeeds(), func(p []byte) { testClose(t, p) })
+}
+
+// testClose is the oracle: what is read is what would be written, and what is refused would be refused to be sent.
+func testClose(t *testing.T, p []byte) {
+	code, reason, err := ConsumeClose(p)
+	if err == nil {
+		if err := CheckClose(code, string(reason)); err != nil {
+			t.Fatalf("%x was accepted, CheckClose says %v", p, err)
 		}
-		if pe, ok := errors.AsType[*ProtocolError](err); !ok || pe.Code != StatusProtocolError && pe.Code != StatusInvalidFramePayloadData {
-			t.Fatalf("undocumented error %v", err)
+		if got := AppendClose(nil, code, string(reason)); !bytes.Equal(got, p) || SizeClose(code, string(reason)) != len(p) {
+			t.Fatalf("%x became %x", p, got)
 		}
-		if code != 0 || reason != nil {
-			t.Fatalf("%d, %q with the error %v", code, reason, err)
+		return
+	}
+	if pe, ok := errors.AsType[*ProtocolError](err); !ok || pe.Code != StatusProtocolError && pe.Code != StatusInvalidFramePayloadData {
+		t.Fatalf("undocumented error %v", err)
+	}
+	if code != 0 || reason != nil {
+		t.Fatalf("%d, %q with the error %v", code, reason, err)
+	}
+	if len(p) >= 2 && CheckClose(StatusCode(p[0])<<8|StatusCode(p[1]), string(p[2:])) == nil {
+		// 1005 without a reason stands for an empty frame: only on our side.
+		if string(p) != "\x03\xed" {
+			t.Fatalf("%x was refused with %v, CheckClose allows it", p, err)
 		}
-		if len(p) >= 2 && CheckClose(StatusCode(p[0])<<8|StatusCode(p[1]), string(p[2:])) == nil {
-			// 1005 without a reason stands for an empty frame: only on our side.
-			if string(p) != "\x03\xed" {
-				t.Fatalf("%x was refused with %v, CheckClose allows it", p, err)
-			}
-		}
-	})
+	}
 }

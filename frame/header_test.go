@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hawser-go/hawser/internal/conntest"
 	"github.com/hawser-go/hawser/mask"
 )
 
@@ -315,48 +316,63 @@ func TestAppendHeaderInPlace(t *testing.T) {
 	}
 }
 
+func headerSeeds() (seeds [][]byte) {
+	for _, tt := range drawings {
+		seeds = append(seeds, draw(tt.bits))
+	}
+	for _, tt := range nonMinimal() {
+		seeds = append(seeds, tt.wire)
+	}
+	for _, l := range illegalLengths {
+		seeds = append(seeds, encode(Header{Masked: true, PayloadLength: l}, 8))
+	}
+	return seeds
+}
+
 // FuzzHeader: what is read and written again is read the same, and what was
 // accepted is written as it was.
 func FuzzHeader(f *testing.F) {
-	for _, tt := range drawings {
-		f.Add(draw(tt.bits))
+	for _, seed := range headerSeeds() {
+		f.Add(seed)
 	}
-	for _, tt := range nonMinimal() {
-		f.Add(tt.wire)
-	}
-	for _, l := range illegalLengths {
-		f.Add(encode(Header{Masked: true, PayloadLength: l}, 8))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		h, n := ConsumeHeader(b)
-		if n == 0 {
-			if len(b) >= MaxHeaderSize {
-				t.Fatalf("nothing was consumed of %x", b)
-			}
-			if err := Check(h, n, Rules{Masked: h.Masked}); len(b) >= 2 && err != nil {
-				// Whatever follows, the frame is refused then too.
-				full := append(bytes.Clone(b), make([]byte, MaxHeaderSize)...)
-				h, n := ConsumeHeader(full)
-				if Check(h, n, Rules{Masked: h.Masked}) == nil {
-					t.Fatalf("%x is refused with %v, %x is not", b, err, full)
-				}
-			}
-			return
+	f.Fuzz(testHeader)
+}
+
+// TestRandomHeaders is FuzzHeader without the fuzzing engine.
+func TestRandomHeaders(t *testing.T) {
+	conntest.Random(t, headerSeeds(), func(b []byte) { testHeader(t, b) })
+}
+
+// testHeader is the oracle: what is read is minimal or refused, reads back, and no part of it is taken for the whole.
+func testHeader(t *testing.T, b []byte) {
+	h, n := ConsumeHeader(b)
+	if n == 0 {
+		if len(b) >= MaxHeaderSize {
+			t.Fatalf("nothing was consumed of %x", b)
 		}
-		for cut := range n {
-			if _, m := ConsumeHeader(b[:cut]); m != 0 {
-				t.Fatalf("%d octets consumed of %x", m, b[:cut])
+		if err := Check(h, n, Rules{Masked: h.Masked}); len(b) >= 2 && err != nil {
+			// Whatever follows, the frame is refused then too.
+			full := append(bytes.Clone(b), make([]byte, MaxHeaderSize)...)
+			h, n := ConsumeHeader(full)
+			if Check(h, n, Rules{Masked: h.Masked}) == nil {
+				t.Fatalf("%x is refused with %v, %x is not", b, err, full)
 			}
 		}
-		if h.PayloadLength >= 1<<63 {
-			return
+		return
+	}
+	for cut := range n {
+		if _, m := ConsumeHeader(b[:cut]); m != 0 {
+			t.Fatalf("%d octets consumed of %x", m, b[:cut])
 		}
-		wire := AppendHeader(nil, h)
-		if h2, n2 := ConsumeHeader(wire); h2 != h || n2 != len(wire) || n2 != SizeHeader(h) || n2 > n {
-			t.Fatalf("%+v became %+v, %d octets became %d", h, h2, n, n2)
-		}
-		if n == SizeHeader(h) && !bytes.Equal(wire, b[:n]) {
-			t.Fatalf("%x became %x", b[:n], wire)
-		}
-	})
+	}
+	if h.PayloadLength >= 1<<63 {
+		return
+	}
+	wire := AppendHeader(nil, h)
+	if h2, n2 := ConsumeHeader(wire); h2 != h || n2 != len(wire) || n2 != SizeHeader(h) || n2 > n {
+		t.Fatalf("%+v became %+v, %d octets became %d", h, h2, n, n2)
+	}
+	if n == SizeHeader(h) && !bytes.Equal(wire, b[:n]) {
+		t.Fatalf("%x became %x", b[:n], wire)
+	}
 }

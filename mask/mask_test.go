@@ -2,6 +2,7 @@ package mask
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -146,23 +147,47 @@ func FuzzXOR(f *testing.F) {
 		f.Add(bytes.Repeat([]byte{0x5a}, n), uint32(0x37fa213d), n/3)
 	}
 	f.Fuzz(func(t *testing.T, src []byte, k uint32, split int) {
-		key := Key{byte(k >> 24), byte(k >> 16), byte(k >> 8), byte(k)}
-		if split < 0 || split > len(src) {
-			split = len(src) / 2
-		}
-		want, unchanged := make([]byte, len(src)), bytes.Clone(src)
-		oracle(want, src, key)
 		for _, impl := range underTest() {
 			impl.use(t)
-			b, dst := bytes.Clone(src), make([]byte, len(src))
-			k1 := XOR(b[split:], XOR(b[:split], key))
-			k2 := Copy(dst[split:], src[split:], Copy(dst, src[:split], key))
-			if !bytes.Equal(b, want) || !bytes.Equal(dst, want) || k1 != after(key, len(src)) || k2 != k1 {
-				t.Errorf("%s: split %d: xor %x, copy %x, want %x; keys %x, %x", impl.name, split, b, dst, want, k1, k2)
-			}
-			if !bytes.Equal(src, unchanged) {
-				t.Errorf("%s: split %d: the source was modified", impl.name, split)
-			}
+			testXOR(t, impl.name, src, k, split)
 		}
 	})
+}
+
+// TestRandomXOR is FuzzXOR without the fuzzing engine: of each input four octets are the key and one says where it is cut.
+func TestRandomXOR(t *testing.T) {
+	var seeds [][]byte
+	for _, n := range []int{5, 9, 33, 129, 300} {
+		seeds = append(seeds, bytes.Repeat([]byte{0x5a, 3, 0x81, 0xff, 7}, n/5+1))
+	}
+	for _, impl := range underTest() {
+		t.Run(impl.name, func(t *testing.T) {
+			impl.use(t)
+			conntest.Random(t, seeds, func(p []byte) {
+				if len(p) < 5 {
+					return
+				}
+				testXOR(t, impl.name, p[5:], binary.BigEndian.Uint32(p), int(p[4]))
+			})
+		})
+	}
+}
+
+// testXOR is the oracle: both forms, in two pieces, are what a loop over octets makes, and the source is as it was.
+func testXOR(t *testing.T, name string, src []byte, k uint32, split int) {
+	key := Key{byte(k >> 24), byte(k >> 16), byte(k >> 8), byte(k)}
+	if split < 0 || split > len(src) {
+		split = len(src) / 2
+	}
+	want, unchanged := make([]byte, len(src)), bytes.Clone(src)
+	oracle(want, src, key)
+	b, dst := bytes.Clone(src), make([]byte, len(src))
+	k1 := XOR(b[split:], XOR(b[:split], key))
+	k2 := Copy(dst[split:], src[split:], Copy(dst, src[:split], key))
+	if !bytes.Equal(b, want) || !bytes.Equal(dst, want) || k1 != after(key, len(src)) || k2 != k1 {
+		t.Errorf("%s: split %d: xor %x, copy %x, want %x; keys %x, %x", name, split, b, dst, want, k1, k2)
+	}
+	if !bytes.Equal(src, unchanged) {
+		t.Errorf("%s: split %d: the source was modified", name, split)
+	}
 }

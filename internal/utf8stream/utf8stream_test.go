@@ -367,6 +367,27 @@ func FuzzFeed(f *testing.F) {
 	})
 }
 
+// TestRandomText is FuzzFeed without the fuzzing engine: the first two octets say where the text is cut.
+func TestRandomText(t *testing.T) {
+	seeds := [][]byte{[]byte("\x05\x03ASCII alone, longer than a vector has octets, to its end and on")}
+	for _, tt := range invalid {
+		seeds = append(seeds, []byte("\x02\x01"+tt.p), []byte("\x10\x020123456789abcdef"+tt.p+"κ"))
+	}
+	for _, tt := range valid {
+		seeds = append(seeds, []byte("\x01\x02"+tt.p))
+	}
+	forEach(t, func(t *testing.T) {
+		conntest.Random(t, seeds, func(p []byte) {
+			if len(p) < 2 {
+				return
+			}
+			first, second, p := int(p[0]), int(p[1]), p[2:]
+			first %= len(p) + 1
+			testPieces(t, p, first, first+second%(len(p)-first+1))
+		})
+	})
+}
+
 var benchTexts = []struct{ name, p string }{
 	{"ASCII", "WebSocket "},
 	{"German", "Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich. "},

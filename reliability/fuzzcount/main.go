@@ -3,7 +3,7 @@
 //	fuzzcount [flags]
 //
 // It finds the fuzz targets of the engine's module and of the modules that -modules names, runs each for -n executions, and adds what was run to the record, a JSON file,
-// after each target: so it may be interrupted, and goes on another night. With -until a target that has had so many gets no more. -report writes the sums as a table in Markdown.
+// after each target: so it may be interrupted, and goes on another night. With -until a target that has had so many gets no more, with -for one that has run so long. -report writes the sums as a table in Markdown.
 // The status is 1 if a target has found a failure; the go command says where it has written the input.
 package main
 
@@ -34,6 +34,7 @@ func main() {
 	report := flag.String("report", "", "write a table of the record to this file")
 	n := flag.Int64("n", 0, "how many executions each target gets; 0 runs none")
 	until := flag.Int64("until", 0, "a target that has had so many executions gets no more, and no target gets beyond it")
+	most := flag.Duration("for", 0, "how long each target may run, if it has not had its executions before; 0 does not limit it")
 	pattern := flag.String("run", "", "only the targets whose folder/name matches this regular expression")
 	workers := flag.Int("parallel", 1, "how many processes fuzz")
 	flag.Parse()
@@ -55,15 +56,15 @@ func main() {
 		}
 		for _, t := range targets {
 			rec.know(t.key())
-			most := *n
+			count := *n
 			if *until > 0 {
-				most = min(most, *until-rec.sum(t.key()).executions)
+				count = min(count, *until-rec.sum(t.key()).executions)
 			}
-			if most <= 0 || ctx.Err() != nil || !only.MatchString(t.key()) {
+			if count <= 0 || ctx.Err() != nil || !only.MatchString(t.key()) {
 				continue
 			}
-			r, err := t.run(ctx, most, *workers)
-			if err != nil && ctx.Err() == nil {
+			r, err := t.run(ctx, count, *most, *workers)
+			if err != nil {
 				log.Printf("%s: %v", t.key(), err)
 				failed = true
 			}
@@ -91,7 +92,12 @@ func main() {
 var executions = regexp.MustCompile(`execs: (\d+) `)
 
 // run runs a target, and returns what is to be recorded, also with an error.
-func (t target) run(ctx context.Context, n int64, workers int) (r Run, err error) {
+func (t target) run(ctx context.Context, n int64, most time.Duration, workers int) (r Run, err error) {
+	if most > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, most)
+		defer stop()
+	}
 	r = Run{
 		Target: t.key(), Commit: commit(t.module), Go: runtime.Version(), Machine: machine(),
 		Date: time.Now().UTC().Format(time.DateOnly),
@@ -130,7 +136,11 @@ func (t target) run(ctx context.Context, n int64, workers int) (r Run, err error
 	io.Copy(io.Discard, out)
 	err = cmd.Wait()
 	r.Seconds = int(time.Since(started).Seconds())
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && r.Failures == 0:
+		err = nil // it was told to end
+	default:
 		err = errors.New(strings.Join(append([]string{err.Error()}, last...), "\n\t"))
 	}
 	return r, err

@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -36,6 +37,8 @@ type Package struct {
 	Timeout   int       `json:"timeout"` // by not ending
 	Explained int       `json:"explained"`
 	NotRun    int       `json:"not_run"`
+	Sample    int       `json:"sample,omitempty"`            // so many were drawn at random, and only they count
+	AtFirst   int       `json:"survived_at_first,omitempty"` // of the sample, before tests were written for what survived: what it says about the others
 	Survived  int       `json:"survived"`
 	Share     float64   `json:"share"` // of the mutants that are not explained: how many percent are killed
 	Survivors []*mutant `json:"survivors"`
@@ -49,11 +52,12 @@ func main() {
 	results := flag.String("results", "", "a folder for the results, one JSON file for each package")
 	states := flag.String("states", "", "a folder that remembers which mutants were killed: a later run with the same source skips them")
 	keep := flag.Bool("keep", false, "with -states: do not judge again what has survived")
-	tests := flag.String("tests", "", "judge only the survivors of an earlier run, and by the tests that match this regular expression: they have passed the others")
+	tests := flag.String("tests", "", "judge only the survivors of an earlier run that nothing explains, and by the tests that match this regular expression: they have passed the others")
 	workers := flag.Int("p", 1, "how many mutants run at a time")
 	least := flag.Float64("least", 0, "the smallest share of mutants killed, in percent")
 	full := flag.Bool("full", false, "run survivors again without -short")
 	sample := flag.Int("sample", 0, "judge so many mutants of each package, drawn at random but always the same; 0 judges all")
+	atFirst := flag.Int("at-first", 0, "with -sample, for the results: how many survived that nothing explains, before tests were written for them")
 	list := flag.Bool("list", false, "list the mutants that compile, and run none")
 	only := flag.String("only", "", "run only mutants whose key contains this text")
 	verbose := flag.Bool("v", false, "print every mutant")
@@ -98,7 +102,7 @@ func main() {
 			}
 			continue
 		}
-		remember, err := s.recall(*states, *keep)
+		remember, err := s.recall(*states, *keep || *tests != "")
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -109,6 +113,8 @@ func main() {
 				if reason, ok := explanations[key]; ok {
 					used[key] = true
 					m.Result, m.Reason = explained, reason
+				} else if !*keep {
+					m.Result = ""
 				}
 			}
 		}
@@ -133,7 +139,8 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		p := summary(s)
+		p := summary(s, j.drawn(), *sample)
+		p.AtFirst = *atFirst
 		p.Seconds = int(time.Since(started).Seconds())
 		p.Commit, p.Command = commit(root, folder), "go run ./mutate "+strings.Join(os.Args[1:], " ")
 		fmt.Printf("%-22s %5d mutants, %5d killed, %3d of them by not ending, %3d explained, %3d survived, %d not run: %.1f %%, %d s\n",
@@ -161,12 +168,23 @@ func main() {
 	}
 }
 
-func summary(s *source) *Package {
+// summary counts the mutants that were to be judged. Of a sample nothing else counts: what was judged before in another order would not be at random.
+func summary(s *source, drawn []*mutant, sample int) *Package {
 	p := &Package{
 		Folder: s.folder, Date: time.Now().UTC().Format(time.DateOnly), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Survivors: []*mutant{},
 	}
+	all := 0
 	for _, m := range s.mutants {
+		if m.Result != invalid {
+			all++
+		}
+	}
+	if sample > 0 && len(drawn) < all {
+		p.Sample = len(drawn)
+	}
+	p.NotRun = all - len(drawn)
+	for _, m := range drawn {
 		switch m.Result {
 		case killed:
 			p.Killed++
@@ -191,7 +209,7 @@ func summary(s *source) *Package {
 	if n := p.Mutants - p.Explained; n > 0 {
 		p.Share = float64(p.Killed+p.Timeout) * 100 / float64(n)
 	}
-	slices.SortStableFunc(p.Survivors, func(a, b *mutant) int { return strings.Compare(a.File, b.File) })
+	slices.SortFunc(p.Survivors, func(a, b *mutant) int { return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.ID, b.ID)) })
 	return p
 }
 

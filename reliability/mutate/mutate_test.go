@@ -106,13 +106,23 @@ func TestMutants(t *testing.T) {
 			t.Errorf("%s is %q, want %q, of %q", key, judged[key], want, slices.Sorted(maps.Keys(judged)))
 		}
 	}
-	if p := summary(s); p.Survived != 8 || p.Mutants != p.Killed+p.Timeout+p.Survived {
-		t.Errorf("%d of %d survived: %v", p.Survived, p.Mutants, judged)
+	of := func(s *source, sample int) *Package {
+		return summary(s, (&judge{source: s, sample: sample}).drawn(), sample)
+	}
+	p := of(s, 0)
+	if p.Survived != 8 || p.Mutants != p.Killed+p.Timeout+p.Survived || p.NotRun != 0 || p.Sample != 0 {
+		t.Errorf("%d of %d survived, %d not run, a sample of %d: %v", p.Survived, p.Mutants, p.NotRun, p.Sample, judged)
+	}
+	if few := of(s, 5); few.Mutants != 5 || few.Sample != 5 || few.NotRun != p.Mutants-5 {
+		t.Errorf("of a sample of 5, %d are judged, %d not run; the sample has %d", few.Mutants, few.NotRun, few.Sample)
+	}
+	if whole := of(s, p.Mutants); whole.Mutants != p.Mutants || whole.Sample != 0 {
+		t.Errorf("a sample of all has %d, and is one of %d", whole.Mutants, whole.Sample)
 	}
 
 	// The second run judges only what has survived.
 	clear(judged)
-	if p := summary(judgeAll()); p.Survived != 8 || len(judged) != 8 {
+	if p := of(judgeAll(), 0); p.Survived != 8 || len(judged) != 8 {
 		t.Errorf("the second time %d survived, of %d judged", p.Survived, len(judged))
 	}
 }
