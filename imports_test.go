@@ -48,13 +48,14 @@ var importTable = map[string]rule{
 	"mask":                {forbidden: slices.Concat(pure, socketless)},
 	"frame":               {ours: []string{"mask"}, forbidden: slices.Concat(pure, socketless)},
 	"internal/utf8stream": {forbidden: slices.Concat(pure, socketless)},
-	"internal/protocol":   {ours: []string{"frame", "mask", "internal/utf8stream"}, forbidden: slices.Concat(pure, socketless)},
-	"internal/httpfield":  {forbidden: socketless},
-	"handshake":           {ours: []string{"internal/httpfield"}, forbidden: socketless},
-	"internal/bufpool":    {forbidden: socketless},
-	"deflate":             {ours: []string{"internal/httpfield", "internal/bufpool"}, forbidden: socketless},
-	"internal/evloop":     {ours: []string{"internal/bufpool"}},
-	"conn":                {ours: engine},
+	// sync is for the pool of the control frames' payloads.
+	"internal/protocol":  {ours: []string{"frame", "mask", "internal/utf8stream"}, forbidden: slices.Concat(without(pure, "sync/..."), socketless)},
+	"internal/httpfield": {forbidden: socketless},
+	"handshake":          {ours: []string{"internal/httpfield"}, forbidden: socketless},
+	"internal/bufpool":   {forbidden: socketless},
+	"deflate":            {ours: []string{"internal/httpfield", "internal/bufpool"}, forbidden: socketless},
+	"internal/evloop":    {ours: []string{"internal/bufpool"}},
+	"conn":               {ours: engine},
 	// A client of connections, beside the front door.
 	"client": {ours: []string{"conn", "frame", "handshake"}, forbidden: socketless},
 	// The front door: conn, and the packages whose types it aliases.
@@ -80,6 +81,10 @@ var importTable = map[string]rule{
 // lives in a nested module.
 var rootRequirements = []string{
 	"golang.org/x/net", "golang.org/x/sys", "github.com/google/go-cmp", "github.com/klauspost/compress",
+}
+
+func without(list []string, element string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == element })
 }
 
 // ruleFor finds the rule of a folder: its own, or that of the closest parent with "/...".
@@ -226,7 +231,7 @@ func TestImportTableRefuses(t *testing.T) {
 		{"frame", modulePath + "/internal/protocol"},
 		{"frame", "net"}, {"frame", "net/http"}, {"frame", "io"}, {"frame", "time"}, {"frame", "sync"},
 		{"frame", "sync/atomic"}, {"frame", "context"}, {"frame", "crypto/rand"}, {"frame", "math/rand/v2"},
-		{"internal/protocol", "net"}, {"internal/protocol", "io"}, {"internal/protocol", "time"}, {"internal/protocol", "sync"},
+		{"internal/protocol", "net"}, {"internal/protocol", "io"}, {"internal/protocol", "time"}, {"frame", "sync"},
 		{"internal/protocol", "context"}, {"internal/protocol", "net/http"}, {"internal/protocol", "math/rand"}, {"internal/protocol", "crypto/rand"},
 		{"internal/protocol", modulePath + "/deflate"},
 		{"handshake", "net"}, {"handshake", modulePath + "/frame"}, {"handshake", modulePath + "/deflate"},

@@ -51,6 +51,7 @@ type Conn struct {
 	corked     atomic.Bool // what is written is held back
 	over       atomic.Bool // err is set; it belongs to both halves
 	role       Role
+	delivered  bool // a message was returned since the last wait; it belongs to the read half
 	draining   bool // what is written was queued by Send
 	drainWaits bool // drain waits for writeLock
 	// The rest is guarded by mu, which is never held over I/O.

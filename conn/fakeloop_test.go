@@ -159,7 +159,7 @@ func newFakeLoop(t *testing.T, f *conntest.Fault) *fakeLoop {
 // conn returns a connection over an end of a pipe, which the loop will take for a socket when it is driven.
 func (l *fakeLoop) conn(end *conntest.PipeConn, role Role, cfg *Config) *Conn {
 	c := New(l.sockets.Conn(end), role, nil, cfg)
-	c.transport.socket = true
+	c.transport.socket, c.transport.stream = true, nil
 	return c
 }
 

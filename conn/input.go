@@ -30,15 +30,12 @@ type input struct {
 	waiting   bool      // it does
 	full      bool      // reads filled the buffer, so the next one may be larger
 	filled    bool      // the last read filled what space there was, so more may wait
-	fresh     bool      // the read buffer has been taken for the next read
-	bulk      bool      // the last such read filled a small buffer, so the next one takes a large buffer at once
+	bulk      bool      // the last read into a fresh buffer filled a small one, so the next one takes a large buffer at once
 	completed bool      // a message was, since what is held was counted
 	refused   bool      // there is no room for the rest of the message
 	role      Role
 
-	// See Conn.noteMessages.
-	delivered  bool // a message was returned since the last wait
-	unfinished bool // a message has begun to come
+	unfinished bool // a message has begun to come, see Conn.noteMessages
 }
 
 // A reading is the part of input that is needed from the first byte of a message, or of what a read may bring, to the last one: a connection at rest has none.
@@ -52,6 +49,7 @@ type reading struct {
 	key     mask.Key // rotated to the next byte of the current frame
 	control bool     // the current frame is a control frame
 	view    bool     // the current frame is a message that stays in the read buffer
+	fresh   bool     // the read buffer has been taken for the next read
 	start   int      // where it began there
 
 	msg    *[]byte // the message that is gathered, nil if none

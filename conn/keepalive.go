@@ -121,8 +121,8 @@ func (c *Conn) noteMessages() {
 	c.received.publish()
 	w := &c.watch
 	w.lastRead.wait(true)
-	if c.in.delivered {
-		c.in.delivered, w.lastMessage, c.in.unfinished = false, w.lastRead.at(), false
+	if c.delivered {
+		c.delivered, w.lastMessage, c.in.unfinished = false, w.lastRead.at(), false
 	}
 	inside := c.in.insideMessage()
 	begun := inside && !c.in.unfinished

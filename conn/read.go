@@ -139,7 +139,7 @@ func (c *Conn) pull() (Message, pulled) {
 			c.meet().violation = err
 			return Message{}, pulledEnd
 		case e.Kind == protocol.Message:
-			c.in.delivered = true
+			c.delivered = true
 			c.received.unpublished++
 			if c.cfg.Observer != nil {
 				c.observe(Observation{Kind: ObservedMessageReceived, Opcode: c.in.recv.Opcode(), Size: len(data)})
@@ -159,7 +159,7 @@ func (c *Conn) pull() (Message, pulled) {
 func (c *Conn) goesOn(e protocol.Event) bool {
 	switch e.Kind {
 	case protocol.Fragment: // a message that nobody wanted has ended
-		c.in.delivered = true
+		c.delivered = true
 		c.received.unpublished++
 	case protocol.Ping:
 		c.observeControl(frame.OpcodePing, e, 0)

@@ -104,7 +104,7 @@ func (c *Conn) readPiece(p []byte) (n int, err error) {
 			c.meet().violation = err
 			return n, cut(c.conclude())
 		case e.Kind == protocol.Message:
-			c.in.delivered = true
+			c.delivered = true
 			c.received.unpublished++
 			if c.cfg.Observer != nil {
 				c.observe(Observation{Kind: ObservedMessageReceived, Opcode: c.in.recv.Opcode(), Size: s.size})
