@@ -27,8 +27,10 @@ func newEagerClock(factor float64) eagerClock {
 	return eagerClock{systemClock{time.Now()}, factor}
 }
 
-func (c eagerClock) Now() time.Duration { return time.Duration(float64(c.systemClock.Now()) * c.factor) }
-func (eagerClock) Sleep(time.Duration)  { runtime.Gosched() }
+func (c eagerClock) Now() time.Duration {
+	return time.Duration(float64(c.systemClock.Now()) * c.factor)
+}
+func (eagerClock) Sleep(time.Duration) { runtime.Gosched() }
 
 // scale is how much a stress test does: less under the race detector and with -short.
 func scale(n int) int {
