@@ -339,6 +339,7 @@ func TestInputBufferForBursts(t *testing.T) {
 func FuzzInput(f *testing.F) {
 	b, _ := conversation()
 	f.Add(b[:3000], uint16(7))
+	f.Add([]byte(nil), uint16(0))
 	f.Add(conntest.Hex("01 81 00000000 ce 89 80 00000000 80 81 00000000 ba"), uint16(1))
 	f.Fuzz(func(t *testing.T, b []byte, step uint16) {
 		whole, chopped := newFeeder(1<<16), newFeeder(1<<16)
@@ -349,8 +350,8 @@ func FuzzInput(f *testing.F) {
 			t.Errorf("in reads of %d: %q, whole: %q", int(step)+1, chopped.trace, whole.trace)
 		}
 		for _, f := range []*feeder{whole, chopped} {
-			if f.in.msg != nil && len(*f.in.msg) > 2*len(b)+4096 {
-				t.Errorf("%d bytes made the input hold %d", len(b), len(*f.in.msg))
+			if _, msg, _ := f.in.buffers(); msg != nil && len(*msg) > 2*len(b)+4096 {
+				t.Errorf("%d bytes made the input hold %d", len(b), len(*msg))
 			}
 			f.in.discard()
 		}
