@@ -101,6 +101,9 @@ const (
 	firstMessageBuffer = 4 << 10
 	// bulkBufferSize is used while reads fill the buffer: fewer system calls for each byte. A larger one would leave the L2 cache.
 	bulkBufferSize = 64 << 10
+	// maxStraightRead is how much of a message is read before it is unmasked: that is faster while the bytes are in the processor's cache. A message of 1 MiB costs 5 % less than in one read (bench/peers, echo/1MiB/1,
+	// 10 rounds; 64 KiB 1 %, 128 KiB 4 %).
+	maxStraightRead = 256 << 10
 )
 
 // space returns where the driver puts the bytes that come next, at least one byte long. The driver must call advance before next or space is called
@@ -225,9 +228,10 @@ func (in *input) move(size, from int) {
 	bufpool.Put(old)
 }
 
-// messageSpace returns the free rest of the message's buffer, no more than the current frame still needs.
+// messageSpace returns the free rest of the message's buffer, no more than the current frame still needs, or than is good to read at once.
 func (in *input) messageSpace() []byte {
 	b := (*in.msg)[in.msgLen:]
+	b = b[:min(len(b), maxStraightRead)]
 	if rest := in.recv.Remaining(); uint64(len(b)) > rest {
 		b = b[:rest]
 	}
