@@ -5,7 +5,6 @@ func test(pattern, folder string, flags ...string) []string {
 	return append(append([]string{"go", "test", "-count=1", "-json", "-run", pattern}, flags...), folder)
 }
 
-
 const aLeaf = `/[^/]+$`
 
 // random is what conntest.Random prints.
