@@ -31,10 +31,11 @@ type attackers struct {
 
 	mu     sync.Mutex
 	counts map[string]int64
+	lasted map[string]int64 // outlasted, by name
 }
 
 func newAttackers(address string, rate int) *attackers {
-	return &attackers{address: address, rate: rate, counts: map[string]int64{}}
+	return &attackers{address: address, rate: rate, counts: map[string]int64{}, lasted: map[string]int64{}}
 }
 
 func (a *attackers) start(ctx context.Context, n int) {
@@ -62,10 +63,11 @@ func (a *attackers) attack(ctx context.Context, i int, w attack) {
 	defer stop()
 	err = w.run(peer{nc, a.rate})
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.counts[w.name]++
-	a.mu.Unlock()
 	if ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		a.outlasted.Add(1)
+		a.lasted[w.name]++
 	}
 }
 
@@ -83,7 +85,11 @@ func (a *attackers) print(out io.Writer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(a.counts)) {
-		fmt.Fprintf(out, "%8d  %s\n", a.counts[name], name)
+		fmt.Fprintf(out, "%8d  %s", a.counts[name], name)
+		if n := a.lasted[name]; n > 0 {
+			fmt.Fprintf(out, ", %d of them longer than %v", n, attackPatience)
+		}
+		fmt.Fprintln(out)
 	}
 }
 
@@ -200,6 +206,13 @@ var bomb = sync.OnceValue(func() []byte {
 	return bytes.TrimSuffix(out.Bytes(), []byte{0, 0, 0xff, 0xff})
 })
 
+// noise returns n bytes that do not become fewer when they are compressed: or their echo would be nothing that one could refuse to read.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{}).Read(b)
+	return b
+}
+
 // An attack is something to bear.
 type attack struct {
 	name string
@@ -251,7 +264,7 @@ var catalogue = []attack{
 		}
 		return nil
 	}},
-	{"D4 large echoes, and nothing is read", floods(frame(0x82, 60_000, make([]byte, 60_000)))},
+	{"D4 large echoes, and nothing is read", floods(frame(0x82, 60_000, noise(60_000)))},
 	{"D6 a byte a second", func(p peer) error {
 		if err := p.open(); err != nil {
 			return err
