@@ -26,6 +26,7 @@ type rule struct {
 	ours      []string // our packages
 	forbidden []string // packages of others, beside those forbidden to the whole engine
 	outside   bool     // not part of the engine: see engineForbidden
+	unsafe    bool     // may import unsafe, as its decision in docs/decisions says
 }
 
 var (
@@ -39,7 +40,7 @@ var (
 
 	engine = []string{
 		"mask", "frame", "handshake", "deflate", "conn",
-		"internal/protocol", "internal/utf8stream", "internal/httpfield", "internal/bufpool", "internal/evloop",
+		"internal/protocol", "internal/utf8stream", "internal/httpfield", "internal/bufpool", "internal/evloop", "internal/socket",
 	}
 )
 
@@ -54,7 +55,8 @@ var importTable = map[string]rule{
 	"handshake":          {ours: []string{"internal/httpfield"}, forbidden: socketless},
 	"internal/bufpool":   {forbidden: socketless},
 	"deflate":            {ours: []string{"internal/httpfield", "internal/bufpool"}, forbidden: socketless},
-	"internal/evloop":    {ours: []string{"internal/bufpool"}},
+	"internal/socket":    {forbidden: []string{"net/...", "io/...", "time", "sync/...", "os/..."}, unsafe: true},
+	"internal/evloop":    {ours: []string{"internal/bufpool", "internal/socket"}},
 	"conn":               {ours: engine},
 	// A client of connections, beside the front door.
 	"client": {ours: []string{"conn", "frame", "handshake"}, forbidden: socketless},
@@ -125,7 +127,7 @@ func checkImports(folder string, imports map[string]string) (complaints []string
 		switch {
 		case isOurs && !matches(r.ours, ours):
 			complaints = append(complaints, fmt.Sprintf("%s imports our package %s, which the import table in imports_test.go does not allow to the package %s.", file, ours, folder))
-		case !isOurs && matches(forbidden, imported):
+		case !isOurs && matches(forbidden, imported) && !(r.unsafe && imported == "unsafe"):
 			complaints = append(complaints, fmt.Sprintf("%s imports %s, which the import table in imports_test.go forbids to the package %s.", file, imported, folder))
 		}
 	}
@@ -236,7 +238,7 @@ func TestImportTableRefuses(t *testing.T) {
 		{"internal/protocol", modulePath + "/deflate"},
 		{"handshake", "net"}, {"handshake", modulePath + "/frame"}, {"handshake", modulePath + "/deflate"},
 		{"deflate", modulePath + "/handshake"}, {"deflate", modulePath + "/frame"}, {"deflate", "net"},
-		{"internal/evloop", modulePath + "/frame"},
+		{"internal/evloop", modulePath + "/frame"}, {"internal/evloop", "unsafe"}, {"internal/socket", "net"},
 		{"internal/conntest", modulePath + "/frame"},
 		{"conn", modulePath}, {"conn", "math/rand"}, {"conn", "unsafe"}, {"conn", modulePath + "/internal/conntest"},
 		{".", "math/rand/v2"}, {".", modulePath + "/internal/evloop"},
@@ -252,7 +254,7 @@ func TestImportTableRefuses(t *testing.T) {
 		{"frame", modulePath + "/mask"}, {"frame", "encoding/binary"},
 		{"internal/protocol", modulePath + "/internal/utf8stream"},
 		{"handshake", "net/http"}, {"handshake", "net/url"}, {"handshake", modulePath + "/internal/httpfield"},
-		{"conn", modulePath + "/internal/evloop"}, {"conn", "net"}, {".", modulePath + "/conn"},
+		{"conn", modulePath + "/internal/evloop"}, {"conn", "net"}, {".", modulePath + "/conn"}, {"internal/socket", "unsafe"},
 		{"examples/echo", modulePath}, {"autobahn/testee", modulePath}, {"autobahn/cmd/report", modulePath + "/autobahn/caseset"},
 	} {
 		if complaints := checkImports(tt.folder, map[string]string{tt.imported: "a file"}); len(complaints) != 0 {

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	sock "github.com/hawser-go/hawser/internal/socket"
 )
 
 // A socket is a *net.TCPConn or a *net.UnixConn, used through its descriptor where that is cheaper than the methods of net.Conn. Wrappers of one are no sockets: they are driven
@@ -157,7 +159,7 @@ func (s *socket) shutdown() error {
 // writeNow writes what the socket takes without waiting.
 func writeNow(fd int, p []byte) (n int, err error) {
 	for {
-		n, err = syscall.Write(fd, p)
+		n, err = sock.Send(fd, p)
 		switch err {
 		case nil:
 			return n, nil

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hawser-go/hawser/internal/socket"
 )
 
 // Read reads once into p, which is not empty. It returns io.EOF at the end of the stream, ErrWouldBlock if nothing is there, ErrClosed after Close, or the system's error.
@@ -82,5 +84,5 @@ func (c *Conn) write(p []byte) (n int, err error) {
 	if calls := c.loop.calls; calls != nil {
 		return writeBy(calls, int(c.fd), p)
 	}
-	return unix.Write(int(c.fd), p)
+	return socket.Send(int(c.fd), p)
 }

@@ -1,0 +1,2 @@
+// Package socket sends on sockets through their descriptors.
+package socket
