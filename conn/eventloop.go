@@ -49,16 +49,16 @@ func newLoops() (*evloop.Group, error) {
 type LoopStats struct {
 	// Connections are those that the loop drives now.
 	Connections int64
-	// Inline counts the turns that connections had in the loop, and Apart those that they had on a goroutine of their own, because their functions are known to be slow. A turn is all that a connection does
-	// with what has come, mostly one message; a burst of messages is one turn, and so is what needs no function: a Ping, or part of a message.
+	// Inline counts the messages for which functions were called in the loop, and Apart those for which they were called on a goroutine of their own: because the connection's functions are known to be slow,
+	// or because they blocked, and the loop went on without them. A burst of messages is counted when all of them have been delivered.
 	Inline, Apart int64
-	// HandOffs counts the turns of Inline that blocked for some milliseconds, so that another goroutine went on with the loop.
+	// HandOffs counts how often functions blocked for some milliseconds, so that another goroutine went on with the loop.
 	HandOffs int64
 }
 
 // EventLoopStats returns what the event loops of the process have done so far, an element for each; none if no connection has needed them. It starts none, and may be called at any time, from any goroutine. The caller owns the result.
 //
-// Many hand-offs beside few turns apart say that functions block now and then, which the loops have not learned to expect: their connections wait for each other for a few milliseconds each time.
+// Many hand-offs beside few messages apart say that functions block now and then, which the loops have not learned to expect: their connections wait for each other for a few milliseconds each time.
 func EventLoopStats() []LoopStats {
 	g := started.Load()
 	if g == nil {
@@ -66,7 +66,7 @@ func EventLoopStats() []LoopStats {
 	}
 	var all []LoopStats
 	for _, s := range g.Stats() {
-		all = append(all, LoopStats{Connections: s.Connections, Inline: s.Inline, Apart: s.Apart, HandOffs: s.HandOffs})
+		all = append(all, LoopStats{Connections: s.Connections, Inline: s.Served, Apart: s.ServedApart, HandOffs: s.HandOffs})
 	}
 	return all
 }

@@ -137,18 +137,21 @@ func (l *loopDriver) serve(why evloop.Events) bool {
 // deliver calls Message for all messages that have been read, and reports whether more may come.
 func (l *loopDriver) deliver() bool {
 	c := l.conn
-	for {
+	for n := 0; ; n++ {
 		m, p := c.pull()
-		switch p {
-		case pulledMessage:
+		if p == pulledMessage {
 			c.cork()
 			l.message(m)
-		case pulledEnd:
-			return false
-		default:
-			c.uncork()
-			return c.readErr() == nil
+			continue
 		}
+		if n > 0 {
+			l.loop.Served(n)
+		}
+		if p == pulledEnd {
+			return false
+		}
+		c.uncork()
+		return c.readErr() == nil
 	}
 }
 

@@ -20,7 +20,7 @@ type Conn struct {
 
 	mu   sync.Mutex // the poll lock: held over changes of what the poller reports, never over a call of the handler
 	mask Interest   // under mu: what the poller was told last; maskSpent after the one report of InterestOnce
-	// score belongs to whose turn it is to call Ready.
+	// score belongs to whose turn it is to call Ready. See learn.go.
 	score uint8
 
 	// The rest is under the loop's lock.
@@ -56,7 +56,7 @@ func (g *Group) Conn(fd int, h Handler) (*Conn, error) {
 }
 
 func (l *loop) conn(fd int, h Handler) (*Conn, error) {
-	c := &Conn{loop: l, handler: h, fd: int32(fd)}
+	c := &Conn{loop: l, handler: h, fd: int32(fd), score: newScore}
 	c.users.Store(userOne)
 	c.state.Store(stateWantRead)
 	if !l.add(c) {
@@ -169,6 +169,15 @@ func (c *Conn) Wake() bool {
 	return true
 }
 
+// Served tells the loop's Stats that the call of Ready has served n of what the handler counts. The handler calls it in Ready.
+func (c *Conn) Served(n int) {
+	if c.state.Load()&stateHeld != 0 {
+		c.loop.servedApart.Add(int64(n))
+	} else {
+		c.loop.served.Add(int64(n))
+	}
+}
+
 // Now returns the time on the group's clock.
 func (c *Conn) Now() time.Duration { return c.loop.group.Now() }
 
@@ -238,8 +247,8 @@ type todo struct {
 	apart   bool   // on a goroutine of its own
 }
 
-// meet decides what an event means in the state that the connection is in. The caller owns the loop, and settles afterwards.
-func (c *Conn) meet(e Events) (t todo) {
+// meet decides what an event means in the state that the connection is in, and if a call has blocked lately. The caller owns the loop, and settles afterwards.
+func (c *Conn) meet(e Events, wary bool) (t todo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	state := c.state.Load()
@@ -277,7 +286,7 @@ func (c *Conn) meet(e Events) (t todo) {
 			state |= stateWoken
 		}
 		t.ready = 0
-	case state&stateSlow != 0:
+	case state&stateSlow != 0, wary && c.suspect():
 		state |= stateHeld
 		if t.ready&(Readable|HangUp) != 0 {
 			state |= stateDisarmed
@@ -301,8 +310,8 @@ func (c *Conn) hold() bool {
 	return true
 }
 
-// finish is called when a call of Ready that took this long is over, on a goroutine without a loop. If it returns something, the connection is still held, and Ready has to be called again for that.
-func (c *Conn) finish(took time.Duration) (again Events) {
+// finish is called when a call of Ready that took this long is over, on a goroutine without a loop: any more, if it was handed off. If it returns something, the connection is still held, and Ready has to be called again for that.
+func (c *Conn) finish(took time.Duration, handedOff bool) (again Events) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	state := c.state.Load()
@@ -311,10 +320,10 @@ func (c *Conn) finish(took time.Duration) (again Events) {
 	}
 	if state&stateHeld == 0 {
 		// The monitor has taken the loop and not come to hold yet, and a new owner has not begun.
-		c.state.Store(c.learned(state, took) | stateDone)
+		c.state.Store(c.learned(state, took, handedOff) | stateDone)
 		return 0
 	}
-	state = c.learned(state, took)
+	state = c.learned(state, took, handedOff)
 	if state&stateWoken != 0 {
 		c.state.Store(state &^ stateWoken)
 		return Woken

@@ -111,7 +111,7 @@ func TestConn(t *testing.T) {
 			}
 			c.WantRead(true)
 			c.WantWrite()
-			if todo := c.meet(Readable); todo.ready != 0 {
+			if todo := c.meet(Readable, false); todo.ready != 0 {
 				t.Error("a closed connection is ready")
 			}
 		})

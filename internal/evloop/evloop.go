@@ -88,6 +88,8 @@ type Group struct {
 	wg    sync.WaitGroup // every goroutine of the group
 	alive atomic.Int32   // loops that have not ended
 
+	waryUntil atomic.Int64 // on the clock
+
 	parked atomic.Bool   // the monitor sleeps until it is kicked
 	kick   chan struct{} // one place
 	ended  chan struct{} // closed by the last loop
@@ -155,7 +157,9 @@ type Stats struct {
 	HandOffs    int64 // calls that blocked, so that the loop was taken over
 	Inline      int64 // calls of Ready in the loop, those that were handed off included
 	Apart       int64 // calls of Ready on a goroutine of their own
-	Rests       int64 // times that the loop let the rest of the process run
+	// Served and ServedApart are what handlers said with Conn.Served, in the loop and elsewhere.
+	Served, ServedApart int64
+	Rests               int64 // times that the loop let the rest of the process run
 }
 
 // Stats returns the counts of each loop. Inline is up to date after each turn.
@@ -167,6 +171,8 @@ func (g *Group) Stats() []Stats {
 			HandOffs:    l.handOffs.Load(),
 			Inline:      l.inline.Load(),
 			Apart:       l.apart.Load(),
+			Served:      l.served.Load(),
+			ServedApart: l.servedApart.Load(),
 			Rests:       l.rests.Load(),
 		}
 	}

@@ -229,8 +229,16 @@ func inWorldWith(t *testing.T, cfg Config, body func(w *world)) {
 	})
 }
 
-// conn starts a connection.
+// conn starts a connection that is known to be quick.
 func (w *world) conn(h Handler) *Conn {
+	w.t.Helper()
+	c := w.newConn(h)
+	c.score = 0
+	return c
+}
+
+// newConn returns one that is not known to be quick.
+func (w *world) newConn(h Handler) *Conn {
 	w.t.Helper()
 	w.fds++
 	c, err := w.group.Conn(fakeFD+w.fds, h)

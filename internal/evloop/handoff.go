@@ -100,6 +100,7 @@ func (l *loop) handOff(w uint64) {
 		c = nil
 	}
 	l.handOffs.Add(1)
+	l.group.beWary()  // it may block for ever
 	l.group.wg.Add(1) // the monitor is counted, too, so that this is not the first one
 	go newOwner(l, next).run(i+1, c)
 }

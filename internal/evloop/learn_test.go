@@ -22,6 +22,22 @@ func TestLearning(t *testing.T) {
 	}
 	t.Run("one_slow_call_proves_nothing", func(t *testing.T) {
 		inWorld(t, func(w *world) {
+			took := monitorInterval - 1
+			c := timed(w, &took)
+			w.serve(c, 2*time.Second)
+			took = 0
+			for range 100 {
+				w.serve(c, time.Second)
+			}
+			took = monitorInterval - 1
+			w.serve(c, 2*time.Second) // the first is forgotten
+			if s := w.stats(); s.Apart != 0 || s.Inline != 102 {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	})
+	t.Run("one_that_was_handed_off_marks", func(t *testing.T) {
+		inWorld(t, func(w *world) {
 			took := time.Second
 			c := timed(w, &took)
 			w.serve(c, 2*time.Second)
@@ -29,10 +45,8 @@ func TestLearning(t *testing.T) {
 			for range 100 {
 				w.serve(c, time.Second)
 			}
-			took = time.Second
-			w.serve(c, 2*time.Second) // the first is forgotten
-			if s := w.stats(); s.Apart != 0 || s.Inline != 102 {
-				t.Errorf("stats: %+v", s)
+			if s := w.stats(); s.HandOffs != 1 || s.Apart != blockedStep {
+				t.Errorf("stats: %+v, want %d calls apart", s, blockedStep)
 			}
 		})
 	})
@@ -117,6 +131,58 @@ func TestLearning(t *testing.T) {
 			if n := w.stats().Apart - before; n != highScore {
 				t.Errorf("forgotten after %d quick calls, want %d", n, highScore)
 			}
+		})
+	})
+	t.Run("new_ones_run_apart_after_a_hand_off", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.serve(w.conn(w.sleeper("a", time.Hour)), monitorInterval)
+			c := w.newConn(handlerFunc{ready: func(c *Conn, _ Turn) { w.read(c) }})
+			for i := range int64(3) {
+				w.serve(c, time.Millisecond)
+				if s := w.stats(); s.Apart != i+1 || s.Inline != 0 {
+					t.Errorf("call %d: %+v", i, s)
+				}
+			}
+			time.Sleep(waryTime)
+			w.serve(c, time.Millisecond)
+			time.Sleep(time.Hour)
+			if s := w.stats(); s.Apart != 3 || s.Inline != 2 {
+				t.Errorf("after %v: %+v", waryTime, s)
+			}
+			if got := w.poller.interest(int(c.fd)); got != InterestRead {
+				t.Errorf("the interest is %b", got)
+			}
+		})
+	})
+	t.Run("until_they_have_been_quick", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.serve(w.conn(w.sleeper("a", time.Hour)), monitorInterval)
+			c := w.newConn(handlerFunc{ready: func(c *Conn, _ Turn) { w.read(c) }})
+			const more = 5
+			for range 1 + newScore - suspectScore + more {
+				w.serve(c, 0)
+			}
+			if n := w.stats().Inline; n != more {
+				t.Errorf("%d calls in the loop, want %d", n, more)
+			}
+			time.Sleep(time.Hour)
+		})
+	})
+	t.Run("new_ones_that_all_block_cost_one_hand_off", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			for i := range 50 {
+				w.makeReady(w.newConn(w.sleeper(fmt.Sprint(i), time.Hour)), Readable)
+			}
+			w.makeReady(w.conn(w.sleeper("quick", 0)), Readable)
+			time.Sleep(monitorInterval)
+			synctest.Wait()
+			if s := w.stats(); s.HandOffs != 1 || s.Apart != 49 {
+				t.Errorf("stats: %+v", s)
+			}
+			if log := w.taken(); !slices.Contains(log, "quick ends 2ms") {
+				t.Errorf("the quick one waited for more than one of them: %q", log)
+			}
+			time.Sleep(time.Hour)
 		})
 	})
 	t.Run("slow_handlers_overlap", func(t *testing.T) {

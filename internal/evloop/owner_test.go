@@ -99,7 +99,7 @@ func TestHandOffOfWhatIsDone(t *testing.T) {
 	}
 	l.batch = []Event{{Data: c.data, Events: Readable}}
 	o.enterCall(0)
-	c.finish(0) // as the owner would, had it lost the swap
+	c.finish(0, true) // as the owner would, had it lost the swap
 	o.group.cfg.BufferSize = 1
 	l.closing = true // the new owner ends at once
 	l.handOff(l.word.Load())
