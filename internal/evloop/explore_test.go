@@ -44,6 +44,7 @@ type scenario struct {
 	closer   bool // somebody closes A, and its number and slot are used again, by C
 	writer   bool // somebody writes to A
 	slow     bool // A is known to be slow
+	suspect  bool // A is not known to be quick, and the loops are wary
 }
 
 var scenarios = []scenario{
@@ -52,6 +53,7 @@ var scenarios = []scenario{
 	{name: "output", messages: [3]uint8{2, 1}, handOffs: 1, output: true},
 	{name: "closing", messages: [3]uint8{1, 1, 1}, handOffs: 1, closer: true, writer: true},
 	{name: "slow", messages: [3]uint8{2, 1}, handOffs: 1, slow: true, output: true},
+	{name: "suspect", messages: [3]uint8{2, 1}, handOffs: 1, suspect: true, output: true, hangUp: true},
 	{name: "closing_with_output_and_hang_up", messages: [3]uint8{1, 0, 1}, handOffs: 1, closer: true, output: true, hangUp: true},
 }
 

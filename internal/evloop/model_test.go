@@ -50,6 +50,7 @@ type modelConn struct {
 	removed bool // Close has deleted the registration
 
 	held, disarmed, done, wantWrite, closed, slow bool
+	suspect                                       bool // and the loops are wary
 	told                                          bool // the room it waits for was signalled
 	waits                                         bool // its next call waits for room
 }
@@ -96,6 +97,7 @@ type proc struct {
 	event    modelEvent
 	word     modelWord
 	apart    bool // has no loop
+	lost     bool // had one
 	call     bool // to be called after settling
 	disarmed bool // what finish saw, without the lock
 }
@@ -120,6 +122,7 @@ func newModel(s scenario) model {
 		m.conns[connA].slow = true
 		m.conns[connA].mask |= maskOnce
 	}
+	m.conns[connA].suspect = s.suspect
 	m.conns[connA].waits = s.output
 	m.room = !s.output
 	m.procs[0].pc = pcWait
@@ -314,7 +317,7 @@ func (x *explorer) owner(m *model, p *proc) bool {
 		c = &m.conns[p.event.conn]
 		switch {
 		case !c.slot:
-		case p.event.write || c.slow:
+		case p.event.write || c.slow || c.suspect:
 			p.pc = pcMeet
 		case c.held && x.keeps(ruleAskHeld):
 			p.pc = pcMeet
@@ -338,7 +341,7 @@ func (x *explorer) owner(m *model, p *proc) bool {
 			} else if x.keeps(ruleDisarm) {
 				c.disarmed = true
 			}
-		case c.slow:
+		case c.slow || c.suspect:
 			c.held = x.keeps(ruleSlowHeld)
 			c.disarmed = c.held
 			for i := range m.procs {
@@ -413,11 +416,14 @@ func (x *explorer) owner(m *model, p *proc) bool {
 			m.word = p.word
 			p.pc = pcNext
 		default:
-			p.apart = true
+			p.apart, p.lost = true, true
 			p.pc = pcFinish
 		}
 	case pcFinish:
 		p.pc = pcEnded
+		if p.lost && !c.closed {
+			c.slow = true
+		}
 		switch {
 		case c.closed:
 		case !x.keeps(ruleLock):
