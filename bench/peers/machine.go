@@ -118,14 +118,14 @@ func readMachine(c cores) machine {
 	return m
 }
 
-// commit is the one checked out, with "-dirty" if files differ from it.
+// commit is the one checked out, with "-dirty" if files differ from it that are no results.
 func commit() string {
 	hash, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
 	if err != nil {
 		return "unknown"
 	}
 	c := strings.TrimSpace(string(hash))
-	if status, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output(); err != nil || len(status) > 0 {
+	if status, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no", "--", ":/", ":!results").Output(); err != nil || len(status) > 0 {
 		c += "-dirty"
 	}
 	return c
