@@ -92,18 +92,17 @@ var probes = []probe{
 		{"connections", most, "", `^ +(\d+) +\d+ +\d+ +\d+$`},
 		{"bytes each", most, "", `^ +1[78]\d\d\d +\d+ +\d+ +(\d+)$`},
 	}},
-	{name: "soak", long: "ten minutes", command: []string{"go", "run", "./bench/soak"}, values: soakValues},
-	{name: "soak, short", long: "a minute", command: []string{"go", "run", "./bench/soak", "-time", "60s", "-quiet", "15s", "-every", "15s", "-conns", "300"}, values: soakValues},
+	{name: "soak", read: readSoak, says: "bench/record.sh soak -driver goroutine; bench/record.sh soak -driver loop"},
 }
 
-// soakValues are what the soak prints at its end.
+// soakValues are what the soak prints at its end: of several, the sums and the worst.
 var soakValues = []value{
-	{"honest messages", most, "", `^(\d+) honest messages`},
-	{"attacks", most, "", `honest messages, (\d+) attacks`},
+	{"honest messages", sum, "", `^(\d+) honest messages`},
+	{"attacks", sum, "", `honest messages, (\d+) attacks`},
 	{"times p99", most, "", `honest p99 .*: ([0-9.]+) times as long`},
-	{"drops", most, "", `honest messages and connections dropped +(\d+), at most`},
+	{"drops", sum, "", `honest messages and connections dropped +(\d+), at most`},
 	{"bytes more under attack", most, "", `bytes more on the heap under attack +(-?\d+), at most`},
 	{"bytes left", most, "", `bytes on the heap left +(-?\d+), at most`},
-	{"goroutines left", most, "", `goroutines left +(-?\d+), at most`},
-	{"descriptors left", most, "", `descriptors left +(-?\d+), at most`},
+	{"goroutines left", sum, "", `goroutines left +(-?\d+), at most`},
+	{"descriptors left", sum, "", `descriptors left +(-?\d+), at most`},
 }

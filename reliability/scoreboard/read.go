@@ -107,6 +107,27 @@ func readFuzzing(root string) (map[string]float64, error) {
 	return values, nil
 }
 
+// readSoak takes the records of the soak together.
+func readSoak(root string) (map[string]float64, error) {
+	names, err := filepath.Glob(filepath.Join(root, "bench", "results", "*-soak.txt"))
+	if err != nil {
+		return nil, err
+	}
+	var all []byte
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, text...)
+	}
+	values, err := (&probe{values: soakValues, says: "bench/record.sh soak"}).extract(all)
+	if err == nil {
+		values["records"] = float64(len(names))
+	}
+	return values, err
+}
+
 // readMutation sums the results of mutate.
 func readMutation(root string) (map[string]float64, error) {
 	names, err := filepath.Glob(filepath.Join(root, "reliability", "results", "mutation", "*.json"))
