@@ -146,7 +146,7 @@ func soak(ctx context.Context, o options, out io.Writer) (ok bool, err error) {
 	v.messages, v.drops, v.firstDrop = h.messages.Load(), h.drops.Load(), h.firstDrop()
 	v.attacks, v.outlasted = a.total(), a.outlasted.Load()
 	v.heapGrowth = pressed.Heap - calm.Heap
-	v.heapLeft = after.Heap - before.Heap - goroutineRecord*(max(calm.Goroutines, pressed.Goroutines)-before.Goroutines)
+	v.heapLeft = after.Heap - before.Heap - goroutineRecord*(after.Peak-before.Peak)
 	v.goroutines = after.Goroutines - before.Goroutines
 	v.descriptors = after.Descriptors - before.Descriptors
 	fmt.Fprintln(out)
@@ -154,7 +154,7 @@ func soak(ctx context.Context, o options, out io.Writer) (ok bool, err error) {
 	return v.verdict(o.bounds, out), nil
 }
 
-// goroutineRecord is what the runtime keeps of a goroutine that has ended, for the next one: 480 bytes, and its place in the list of all. Nobody has lost that.
+// goroutineRecord is what the runtime keeps of each goroutine of those that there were at the same time, for the next ones: 480 bytes, and its place in the list of all. Nobody has lost that.
 const goroutineRecord = 488
 
 // settle waits for the server to be what it was before, as long as what closes may linger.

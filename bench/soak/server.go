@@ -18,6 +18,7 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hawser-go/hawser"
@@ -79,6 +80,12 @@ func serve(driver string, in io.Reader, out io.Writer) error {
 	cfg := &hawser.Config{Compression: &hawser.Compression{}, Logger: slog.New(slog.DiscardHandler)}
 	ended := make(chan error, 1)
 	go func() { ended <- run(ln, cfg) }()
+	var peak atomic.Int64
+	go func() {
+		for range time.Tick(10 * time.Millisecond) {
+			peak.Store(max(peak.Load(), int64(runtime.NumGoroutine())))
+		}
+	}()
 	fmt.Fprintln(out, ln.Addr())
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
@@ -88,7 +95,9 @@ func serve(driver string, in io.Reader, out io.Writer) error {
 			}
 			debug.FreeOSMemory()
 		}
-		if err := json.NewEncoder(out).Encode(measure()); err != nil {
+		s := measure()
+		s.Peak = max(peak.Load(), s.Goroutines)
+		if err := json.NewEncoder(out).Encode(s); err != nil {
 			return err
 		}
 	}
@@ -102,6 +111,7 @@ type stats struct {
 	Heap        int64 // bytes of objects
 	Stacks      int64 // bytes
 	Goroutines  int64
+	Peak        int64 // the most goroutines that were seen so far, looked at every 10 ms
 	Descriptors int64 // 0 where they cannot be counted
 }
 
