@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,14 +23,13 @@ const attackPatience = time.Minute
 
 // attackers are those who do not keep to the rules, each with one attack after another.
 type attackers struct {
-	address   string
-	rate      int          // of a flood, in bytes a second
-	outlasted atomic.Int64 // attacks that the server had not ended after attackPatience
-	group     sync.WaitGroup
+	address string
+	rate    int // of a flood, in bytes a second
+	group   sync.WaitGroup
 
 	mu     sync.Mutex
 	counts map[string]int64
-	lasted map[string]int64 // outlasted, by name
+	lasted map[string]int64 // those that the server had not ended after attackPatience
 }
 
 func newAttackers(address string, rate int) *attackers {
@@ -66,16 +64,20 @@ func (a *attackers) attack(ctx context.Context, i int, w attack) {
 	defer a.mu.Unlock()
 	a.counts[w.name]++
 	if ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded) {
-		a.outlasted.Add(1)
 		a.lasted[w.name]++
 	}
 }
 
 // total returns how many attacks have ended.
-func (a *attackers) total() (n int64) {
+func (a *attackers) total() int64 { return a.sum(a.counts) }
+
+// outlasted returns how many the server had not ended after attackPatience.
+func (a *attackers) outlasted() int64 { return a.sum(a.lasted) }
+
+func (a *attackers) sum(counts map[string]int64) (n int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, c := range a.counts {
+	for _, c := range counts {
 		n += c
 	}
 	return n

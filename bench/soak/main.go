@@ -144,7 +144,7 @@ func soak(ctx context.Context, o options, out io.Writer) (ok bool, err error) {
 		return false, err
 	}
 	v.messages, v.drops, v.firstDrop = h.messages.Load(), h.drops.Load(), h.firstDrop()
-	v.attacks, v.outlasted = a.total(), a.outlasted.Load()
+	v.attacks, v.outlasted = a.total(), a.outlasted()
 	v.heapGrowth = pressed.Heap - calm.Heap
 	v.heapLeft = after.Heap - before.Heap - goroutineRecord*(after.Peak-before.Peak)
 	v.goroutines = after.Goroutines - before.Goroutines

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
@@ -161,6 +162,20 @@ func listen(t *testing.T, h func(*hawser.Conn)) (*hawser.Server, string) {
 	return s, ln.Addr().String()
 }
 
+// TestNoise: what floods with it is echoed at full length, though it asks for compression.
+func TestNoise(t *testing.T) {
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(noise(60_000))
+	w.Close()
+	if out.Len() < 60_000 {
+		t.Errorf("60,000 bytes become %d", out.Len())
+	}
+}
+
 // TestAttacks: each attack is counted once, by its name, and ends with the server at the latest. Only what stalls inside a message, or floods politely, is borne until then.
 func TestAttacks(t *testing.T) {
 	s, address := listen(t, echo)
@@ -182,7 +197,7 @@ func TestAttacks(t *testing.T) {
 			t.Errorf("%s is not there once:\n%s", w.name, out.String())
 		}
 	}
-	if a.outlasted.Load() != 0 {
+	if a.outlasted() != 0 {
 		t.Error("an attack has outlasted the server")
 	}
 	names := map[string]bool{}

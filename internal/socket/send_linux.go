@@ -13,13 +13,8 @@ import (
 // this is the engine's one unsafe: p's address, passed to the kernel, which keeps it no longer than the call lasts. The sanitizers and the race detector know write(2) and get that.
 func Send(fd int, p []byte) (n int, err error) {
 	r, _, errno := syscall.Syscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
-	switch errno {
-	case 0:
-		return int(r), nil
-	case syscall.EAGAIN:
-		return 0, eagain // made an error once: that allocates
+	if errno != 0 {
+		return 0, errno
 	}
-	return 0, errno
+	return int(r), nil
 }
-
-var eagain error = syscall.EAGAIN

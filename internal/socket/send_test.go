@@ -78,6 +78,13 @@ func TestSendIntoAFullSocket(t *testing.T) {
 	if !partial {
 		t.Error("every message was taken as a whole")
 	}
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := Send(fd, p); err != syscall.EAGAIN {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations when it is full", n)
+	}
 	peer.SetReadDeadline(time.Now().Add(time.Minute))
 	if n, err := io.CopyN(io.Discard, peer, int64(sent)); err != nil {
 		t.Errorf("%d of %d bytes came: %v", n, sent, err)
